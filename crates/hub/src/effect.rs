@@ -1,0 +1,54 @@
+//! What the hub asks to be done.
+
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+
+use crate::{CallId, Reply, SessionId, Shared};
+
+/// Something for the caller to do, in order. Effects of one call, and of calls one after the other, must reach
+/// each session in the order in which they were asked for: that is what gives a room one order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Hand an event to sessions. Those that have gone meanwhile are passed over.
+    Deliver {
+        /// To whom.
+        to: Audience,
+        /// What.
+        event: Shared,
+    },
+    /// Hand an answer to one session.
+    Reply {
+        /// To whom.
+        to: SessionId,
+        /// What.
+        reply: Reply,
+    },
+    /// Connect to a waiting bridge client. When connected, open a session of the bridge's ringing kind for the
+    /// call and tell [`crate::Hub::answered`]; when it fails, tell [`crate::Hub::unanswered`].
+    Ring {
+        /// Names the attempt.
+        call: CallId,
+        /// Checked by the hub's address policy.
+        address: SocketAddrV4,
+    },
+}
+
+/// The sessions that an event is for.
+#[derive(Debug, Clone)]
+pub enum Audience {
+    /// One.
+    One(SessionId),
+    /// Several; shared with every other event for the same ones.
+    Many(Arc<[SessionId]>),
+}
+
+impl Audience {
+    /// The sessions, in no order that means anything.
+    #[must_use]
+    pub fn sessions(&self) -> &[SessionId] {
+        match self {
+            Self::One(session) => std::slice::from_ref(session),
+            Self::Many(sessions) => sessions,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The state that every protocol shares: who is present under which name, who is in which room, what was said
+//! and in which order.
+//!
+//! A [`Hub`] is a state machine. Whoever owns the connections tells it of sessions that open and close, applies
+//! their [`Command`]s one at a time, and carries out the [`Effect`]s that each call leaves behind, in order. The
+//! hub does no input or output, asks no clock and has no thread: the same calls give the same effects.
+//!
+//! What is *not* here: bytes on the wire (`proto`), what a protocol makes of an event (`gateway`), queues and
+//! sockets (`server`).
+
+mod card;
+mod command;
+mod config;
+mod effect;
+mod event;
+mod ids;
+mod names;
+mod now;
+mod refusal;
+mod rendezvous;
+mod room;
+mod roster;
+mod say;
+mod state;
+mod text;
+
+pub use card::{Card, RoomCard};
+pub use command::{Command, Leg, Login, Origin, Outcome, Reply, Say, To, Verdict};
+pub use config::HubConfig;
+pub use effect::{Audience, Effect};
+pub use event::{Chunks, Event, Form, Kind, Scope, Shared};
+pub use ids::{CallId, EventId, RoomId, SessionId, Token, UserId};
+pub use names::{Dialect, NAME_CHARS_MAX, Name, Namespace, ROOM_CHARS_MAX, RoomName};
+pub use now::Now;
+pub use refusal::{Refusal, RefusalCounts};
+pub use rendezvous::{AddressPolicy, BridgeReply, BridgeRequest, Contact, Peer, Registration};
+pub use state::{Counts, Hub};
+pub use text::Text;

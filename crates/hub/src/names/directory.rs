@@ -1,0 +1,168 @@
+//! Who has which name, in every dialect's spelling.
+
+use std::collections::BTreeMap;
+
+use super::{Dialect, Key, Name, Namespace};
+use crate::{Refusal, UserId};
+
+/// A user's names where they differ from the canonical one, by [`Namespace::index`].
+pub(crate) type WireNames = [Option<Box<str>>; Namespace::ALL.len()];
+
+/// The names in use. A canonical name is legal in most namespaces; only where it isn't, or where somebody has it
+/// already as a derived name, does its user get a wire name of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    canonical: BTreeMap<Key, UserId>,
+    wire: BTreeMap<(Namespace, Key), UserId>,
+}
+
+impl Directory {
+    /// Enters a user's names. `handle` is what the client claims in its dialect's second namespace.
+    ///
+    /// # Errors
+    /// [`Refusal::NameTaken`] if the name or the handle is somebody's in the newcomer's own dialect.
+    pub(crate) fn enter(
+        &mut self,
+        user: UserId,
+        name: &Name,
+        handle: Option<&str>,
+        dialect: Dialect,
+    ) -> Result<WireNames, Refusal> {
+        let taken = |name: &str| Refusal::NameTaken { name: name.to_owned() };
+        if self.is_taken(name, dialect) {
+            return Err(taken(name.as_str()));
+        }
+        let key = Key::of(name.as_str());
+        let mut names = WireNames::default();
+        if let Some(handle) = handle {
+            let slot = (Namespace::MucaUid, Key::of(handle));
+            if self.wire.contains_key(&slot) {
+                return Err(taken(handle));
+            }
+            self.wire.insert(slot, user);
+            names[Namespace::MucaUid.index()] = Some(handle.into());
+        }
+        self.canonical.insert(key.clone(), user);
+        for space in Namespace::ALL {
+            if names[space.index()].is_none() {
+                names[space.index()] = self.wire_name(user, name, &key, dialect, space);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether somebody has the name, be it only as the wire name that `dialect` shows.
+    pub(crate) fn is_taken(&self, name: &Name, dialect: Dialect) -> bool {
+        let key = Key::of(name.as_str());
+        self.canonical.contains_key(&key) || self.wire.contains_key(&(dialect.namespace(), key))
+    }
+
+    /// Finds a user's name in one namespace and enters it if it isn't the canonical one.
+    fn wire_name(
+        &mut self,
+        user: UserId,
+        name: &Name,
+        key: &Key,
+        dialect: Dialect,
+        space: Namespace,
+    ) -> Option<Box<str>> {
+        if space.is_legal(name.as_str()) && !self.wire.contains_key(&(space, key.clone())) {
+            return None;
+        }
+        let mut number = 1;
+        loop {
+            let derived = space.derive(name.as_str(), dialect, number);
+            let slot = (space, Key::of(&derived));
+            let free = !self.wire.contains_key(&slot)
+                && self.canonical.get(&slot.1).is_none_or(|holder| *holder == user);
+            if free {
+                self.wire.insert(slot, user);
+                return Some(derived.into());
+            }
+            number += 1;
+        }
+    }
+
+    /// The user whom `spelled` means when it is written in `space`.
+    pub(crate) fn find(&self, space: Namespace, spelled: &str) -> Option<UserId> {
+        let key = Key::of(spelled);
+        let canonical = self.canonical.get(&key).copied();
+        self.wire.get(&(space, key)).copied().or(canonical)
+    }
+
+    /// Whether the canonical name is somebody's.
+    pub(crate) fn holder(&self, name: &Name) -> Option<UserId> {
+        self.canonical.get(&Key::of(name.as_str())).copied()
+    }
+
+    /// Frees a user's names.
+    pub(crate) fn leave(&mut self, name: &Name, names: &WireNames) {
+        self.canonical.remove(&Key::of(name.as_str()));
+        for (space, wire) in Namespace::ALL.into_iter().zip(names) {
+            if let Some(wire) = wire {
+                self.wire.remove(&(space, Key::of(wire)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enter(
+        directory: &mut Directory,
+        user: u64,
+        name: &str,
+        dialect: Dialect,
+    ) -> Result<WireNames, Refusal> {
+        directory.enter(UserId(user), &Name::new(name).unwrap(), None, dialect)
+    }
+
+    #[test]
+    fn a_wire_name_reaches_its_user_and_stays_unique() {
+        let mut directory = Directory::default();
+        let ana = enter(&mut directory, 1, "Ana María", Dialect::Tmp).unwrap();
+        assert_eq!(ana[Namespace::Alphanumeric.index()].as_deref(), Some("AnaMaria"));
+        assert_eq!(directory.find(Namespace::Alphanumeric, "anamaria"), Some(UserId(1)));
+        assert_eq!(directory.find(Namespace::Rooms, "anamaria"), None);
+        assert_eq!(directory.find(Namespace::Rooms, "ana maría"), Some(UserId(1)));
+
+        // In messenger the name is Ana's now; elsewhere it is free, and then gets a number there.
+        assert!(enter(&mut directory, 2, "AnaMaria", Dialect::Messenger).is_err());
+        let other = enter(&mut directory, 2, "AnaMaria", Dialect::Rooms).unwrap();
+        assert_eq!(other[Namespace::Alphanumeric.index()].as_deref(), Some("AnaMaria2"));
+        assert_eq!(directory.find(Namespace::Alphanumeric, "AnaMaria"), Some(UserId(1)));
+        assert_eq!(directory.find(Namespace::Alphanumeric, "AnaMaria2"), Some(UserId(2)));
+        assert_eq!(directory.find(Namespace::Rooms, "AnaMaria"), Some(UserId(2)));
+    }
+
+    #[test]
+    fn leaving_frees_every_spelling() {
+        let mut directory = Directory::default();
+        let name = Name::new("Ana María").unwrap();
+        let names = directory.enter(UserId(1), &name, None, Dialect::Tmp).unwrap();
+        directory.leave(&name, &names);
+        assert!(directory.canonical.is_empty() && directory.wire.is_empty());
+    }
+
+    #[test]
+    fn a_handle_is_unique_and_can_be_somebodys_future_one() {
+        let mut directory = Directory::default();
+        let eve = Name::new("eve").unwrap();
+        directory.enter(UserId(1), &eve, Some("bob@rooms"), Dialect::Muca).unwrap();
+        let mal = Name::new("mal").unwrap();
+        assert!(directory.enter(UserId(2), &mal, Some("BOB@rooms"), Dialect::Muca).is_err());
+        assert_eq!(directory.holder(&mal), None);
+        let bob = enter(&mut directory, 3, "bob", Dialect::Rooms).unwrap();
+        assert_eq!(bob[Namespace::MucaUid.index()].as_deref(), Some("bob2@rooms"));
+    }
+
+    #[test]
+    fn a_derived_name_never_takes_a_canonical_one() {
+        let mut directory = Directory::default();
+        enter(&mut directory, 1, "AnaMaria", Dialect::Rooms).unwrap();
+        let ana = enter(&mut directory, 2, "Ana María", Dialect::Tmp).unwrap();
+        assert_eq!(ana[Namespace::Alphanumeric.index()].as_deref(), Some("AnaMaria2"));
+    }
+}

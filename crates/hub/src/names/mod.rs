@@ -1,0 +1,162 @@
+//! Canonical names and the key under which two names are the same.
+
+mod directory;
+mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+
+use precis_profiles::Nickname;
+use precis_profiles::precis_core::profile::Rules;
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
+use crate::Refusal;
+
+pub(crate) use directory::{Directory, WireNames};
+pub use wire::{Dialect, Namespace};
+
+/// The longest canonical name, in characters.
+pub const NAME_CHARS_MAX: usize = 32;
+/// The longest room name, in characters.
+pub const ROOM_CHARS_MAX: usize = 64;
+
+/// A user's one canonical name: trimmed, NFC, inner white space folded to one space, 1 to 32 characters, no
+/// control characters, not the word `ALL`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// Brings what a client sent into canonical form.
+    ///
+    /// # Errors
+    /// [`Refusal::NameMalformed`].
+    pub fn new(wanted: &str) -> Result<Self, Refusal> {
+        let malformed = |rule| Refusal::NameMalformed { name: wanted.chars().take(64).collect(), rule };
+        let name = canonical(wanted, NAME_CHARS_MAX).map_err(malformed)?;
+        if name.eq_ignore_ascii_case("all") {
+            return Err(malformed("ALL means everybody"));
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A room's canonical name: as [`Name`], but up to 64 characters, and `ALL` is a name like any other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RoomName(Arc<str>);
+
+impl RoomName {
+    /// Brings what a client sent into canonical form.
+    ///
+    /// # Errors
+    /// [`Refusal::RoomMalformed`].
+    pub fn new(wanted: &str) -> Result<Self, Refusal> {
+        canonical(wanted, ROOM_CHARS_MAX)
+            .map(|name| Self(name.into()))
+            .map_err(|rule| Refusal::RoomMalformed { name: wanted.chars().take(64).collect(), rule })
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What is left of a name when everything is taken away that people don't see: case (PRECIS, RFC 8266), width
+/// and composition, and the difference between characters that look alike (Unicode TS 39). Two names with one
+/// key are one name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Key(Box<str>);
+
+impl Key {
+    pub(crate) fn of(name: &str) -> Self {
+        let profile = Nickname::new();
+        // A name that PRECIS refuses is never registered; for a look-up any key will do, as long as it is
+        // the same each time.
+        let folded = profile
+            .additional_mapping_rule(name)
+            .and_then(|name| profile.case_mapping_rule(name))
+            .and_then(|name| profile.normalization_rule(name))
+            .map_or_else(|_| name.to_lowercase(), std::borrow::Cow::into_owned);
+        Self(unicode_security::skeleton(&folded).collect::<String>().into())
+    }
+}
+
+fn canonical(wanted: &str, chars_max: usize) -> Result<String, &'static str> {
+    let mut name = String::with_capacity(wanted.len());
+    for word in wanted.split_whitespace() {
+        if !name.is_empty() {
+            name.push(' ');
+        }
+        name.extend(word.nfc());
+    }
+    if name.is_empty() {
+        return Err("it is empty");
+    }
+    if name.chars().count() > chars_max {
+        return Err(if chars_max == NAME_CHARS_MAX {
+            "more than 32 characters"
+        } else {
+            "more than 64 characters"
+        });
+    }
+    if name.chars().any(char::is_control) {
+        return Err("control characters are not allowed");
+    }
+    // Invisible characters can turn text around or hide in a name that looks like another. (PRECIS would see to
+    // this too, but its table is that of Unicode 6.3 and refuses every newer letter and emoji.)
+    if name.chars().any(|c| c.general_category_group() == GeneralCategoryGroup::Other) {
+        return Err("it has an invisible or unassigned character");
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_composed_and_single_spaced() {
+        assert_eq!(Name::new("  Ana \t\u{a0} Mari\u{301}a ").unwrap().as_str(), "Ana Mar\u{ed}a");
+        assert_eq!(Name::new(&"x".repeat(32)).unwrap().as_str().len(), 32);
+        assert_eq!(Name::new("bob🦀").unwrap().as_str(), "bob🦀");
+    }
+
+    #[test]
+    fn what_is_no_name() {
+        for wanted in ["", " ", "ALL", "all", "a\u{1b}b", "a\0b", &"x".repeat(33), "a\u{200b}b", "a\u{202e}b"]
+        {
+            assert!(matches!(Name::new(wanted), Err(Refusal::NameMalformed { .. })), "{wanted:?}");
+        }
+        assert!(RoomName::new("ALL").is_ok());
+    }
+
+    #[test]
+    fn names_that_people_would_confuse_have_one_key() {
+        for (one, other) in [
+            ("Bob", "bOB"),
+            ("paypal", "p\u{430}ypal"),
+            ("Ａna", "ana"),
+            ("ana", " ANA "),
+            ("Straße", "STRAßE"),
+        ] {
+            assert_eq!(Key::of(one), Key::of(other), "{one} {other}");
+        }
+        for (one, other) in [("ana", "anna"), ("user1", "user2"), ("José", "Jose")] {
+            assert_ne!(Key::of(one), Key::of(other), "{one} {other}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Each dialect's grammar of names, and the legal form derived from a name that it can't write.
+
+/// A wire protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dialect {
+    /// 64-character headers over WebSocket.
+    Tmp,
+    /// JSON objects over TCP.
+    Muca,
+    /// Plain text rooms.
+    Rooms,
+    /// Rendezvous for peers.
+    Bridge,
+    /// SEND and FORWARD.
+    Messenger,
+}
+
+impl Dialect {
+    /// All dialects.
+    pub const ALL: [Self; 5] = [Self::Tmp, Self::Muca, Self::Rooms, Self::Bridge, Self::Messenger];
+
+    /// The dialect's name, as it is written in addresses, configuration and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tmp => "tmp",
+            Self::Muca => "muca",
+            Self::Rooms => "rooms",
+            Self::Bridge => "bridge",
+            Self::Messenger => "messenger",
+        }
+    }
+
+    /// In which space of names its users are addressed and shown.
+    #[must_use]
+    pub fn namespace(self) -> Namespace {
+        match self {
+            Self::Tmp => Namespace::Tmp,
+            Self::Muca => Namespace::Muca,
+            Self::Rooms => Namespace::Rooms,
+            Self::Bridge | Self::Messenger => Namespace::Alphanumeric,
+        }
+    }
+}
+
+/// A space in which wire names are unique. Two dialects with one grammar share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Namespace {
+    /// At most 20 UTF-16 units (the header's user field).
+    Tmp,
+    /// Nicknames that half of the clients take apart at spaces and commas.
+    Muca,
+    /// muca's UIDs: ASCII without white space.
+    MucaUid,
+    /// Anything without `_`, which ends the name in a first message, and without ` - `, which ends it before a text.
+    Rooms,
+    /// ASCII letters and digits: bridge and messenger.
+    Alphanumeric,
+}
+
+impl Namespace {
+    /// All namespaces, in the order of [`Namespace::index`].
+    pub(crate) const ALL: [Self; 5] = [Self::Tmp, Self::Muca, Self::MucaUid, Self::Rooms, Self::Alphanumeric];
+
+    /// Position in [`Namespace::ALL`].
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Whether a canonical name can be written here as it is.
+    pub(crate) fn is_legal(self, name: &str) -> bool {
+        match self {
+            Self::Tmp => name.encode_utf16().count() <= 20,
+            Self::Muca => !name.contains([' ', ',']),
+            // No canonical name is a UID: those have the dialect in them.
+            Self::MucaUid => false,
+            Self::Rooms => !name.contains('_') && !name.contains(" - "),
+            Self::Alphanumeric => name.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+        }
+    }
+
+    /// A legal form of `name`, with `number` appended if it isn't 1. `dialect` is that of the user.
+    pub(crate) fn derive(self, name: &str, dialect: Dialect, number: usize) -> String {
+        let number = if number > 1 { number.to_string() } else { String::new() };
+        match self {
+            Self::Tmp => {
+                let mut room = 20 - number.len();
+                let kept: String = name
+                    .chars()
+                    .take_while(|c| {
+                        let fits = c.len_utf16() <= room;
+                        room = if fits { room - c.len_utf16() } else { 0 };
+                        fits
+                    })
+                    .collect();
+                format!("{}{number}", kept.trim_end())
+            }
+            Self::Muca => format!("{}{number}", name.replace([' ', ','], "_")),
+            Self::MucaUid => {
+                let kept = ascii(name, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+                format!("{kept}{number}@{}", dialect.as_str())
+            }
+            Self::Rooms => format!("{}{number}", name.replace('_', "-").replace(" - ", "-")),
+            Self::Alphanumeric => format!("{}{number}", ascii(name, |c| c.is_ascii_alphanumeric())),
+        }
+    }
+}
+
+/// `name` in ASCII, reduced to what `keep` allows; `user` if nothing is left.
+fn ascii(name: &str, keep: impl Fn(&char) -> bool) -> String {
+    let kept: String = deunicode::deunicode(name).chars().filter(keep).take(crate::NAME_CHARS_MAX).collect();
+    if kept.is_empty() || kept.eq_ignore_ascii_case("all") { "user".to_owned() + &kept } else { kept }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derived_forms_are_legal_and_readable() {
+        let derive = |space: Namespace, name| space.derive(name, Dialect::Tmp, 1);
+        assert_eq!(derive(Namespace::Alphanumeric, "Ana María"), "AnaMaria");
+        assert_eq!(derive(Namespace::MucaUid, "Ana María"), "AnaMaria@tmp");
+        assert_eq!(derive(Namespace::Muca, "Ana María"), "Ana_María");
+        assert_eq!(derive(Namespace::Rooms, "snake_case"), "snake-case");
+        assert_eq!(derive(Namespace::Rooms, "bob - hi"), "bob-hi");
+        assert_eq!(derive(Namespace::Tmp, "a name that is far too long"), "a name that is far t");
+        assert_eq!(derive(Namespace::Alphanumeric, "!!!"), "user");
+        assert_eq!(derive(Namespace::Alphanumeric, "A l l"), "userAll");
+        assert_eq!(
+            Namespace::Tmp.derive("a name that is far too long", Dialect::Rooms, 12),
+            "a name that is far12"
+        );
+        assert_eq!(Namespace::MucaUid.derive("bob", Dialect::Rooms, 2), "bob2@rooms");
+    }
+
+    #[test]
+    fn tmp_names_are_cut_between_utf16_units_of_different_characters() {
+        let name = "🦀".repeat(11);
+        assert_eq!(Namespace::Tmp.derive(&name, Dialect::Rooms, 1), "🦀".repeat(10));
+        assert_eq!(Namespace::Tmp.derive(&name, Dialect::Rooms, 2), format!("{}2", "🦀".repeat(9)));
+    }
+
+    #[test]
+    fn all_is_in_order_of_index() {
+        for (index, space) in Namespace::ALL.into_iter().enumerate() {
+            assert_eq!(space.index(), index);
+        }
+    }
+}

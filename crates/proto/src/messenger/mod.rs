@@ -1,0 +1,1 @@
+//! messenger: SEND, FORWARD and RECEIVED over two sockets (`docs/protocols/messenger.md`).

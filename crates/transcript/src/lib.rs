@@ -1,0 +1,1 @@
+//! Plays readable wire transcripts against any host of sessions.
