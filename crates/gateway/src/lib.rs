@@ -4,7 +4,19 @@
 //! below it, it does no input or output and asks no clock.
 
 mod outbox;
+pub mod pacer;
 mod session;
+#[allow(dead_code, reason = "the dialects that need it come next")]
+mod slash;
+pub mod text;
+
+use hub::{Dialect, Form};
 
 pub use outbox::{Close, Outbox};
 pub use session::{Session, Settings};
+
+/// A wire form of a dialect: `variant` is what makes the bytes of its recipients differ.
+#[allow(dead_code, reason = "the dialects that need it come next")]
+pub(crate) fn form(dialect: Dialect, variant: u32) -> Form {
+    Form((dialect as u64) << 32 | u64::from(variant))
+}
