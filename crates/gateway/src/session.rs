@@ -12,6 +12,12 @@ use crate::Outbox;
 /// the [`Outbox`] after each call, and calls [`Session::on_timer`] when [`Session::wake_at`] has come. A session
 /// never blocks and never asks the time.
 pub trait Session: Send {
+    /// The connection is up and the hub knows the session. Called once, before anything else: most dialects
+    /// wait for the client to speak first.
+    fn on_open(&mut self, now: Now, out: &mut Outbox) {
+        let _ = (now, out);
+    }
+
     /// Bytes came from the peer: over TCP what one read gave, over WebSocket the payload of one text message.
     fn on_bytes(&mut self, now: Now, bytes: &[u8], out: &mut Outbox);
 
