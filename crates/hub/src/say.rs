@@ -19,6 +19,14 @@ pub(crate) struct Receipts {
     by_user: BTreeSet<(UserId, EventId)>,
 }
 
+#[cfg(test)]
+impl Receipts {
+    /// Whether nothing is waited for.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.open.is_empty() && self.by_user.is_empty()
+    }
+}
+
 #[derive(Debug)]
 struct Receipt {
     sender: SessionId,

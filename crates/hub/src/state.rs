@@ -280,7 +280,8 @@ impl Hub {
         let same_host =
             entry.origin.address == origin.address || (entry.origin.is_loopback() && origin.is_loopback());
         let has = |wanted| self.user_has_leg(entry, wanted);
-        (leg != Leg::Both && entry.origin.dialect == origin.dialect && same_host && !has(leg)).then_some(user)
+        let halved = leg != Leg::Both && !entry.sessions.is_empty();
+        (halved && entry.origin.dialect == origin.dialect && same_host && !has(leg)).then_some(user)
     }
 
     fn user_has_leg(&self, user: &User, wanted: Leg) -> bool {
@@ -415,6 +416,9 @@ impl Hub {
     /// Ends the user of a session, and says so to its other sessions.
     fn end_user_of(&mut self, now: Now, from: SessionId, fx: &mut Vec<Effect>) {
         let Some(user) = self.sessions.get(&from).and_then(|session| session.user) else { return };
+        if self.rendezvous_left(now, user, fx) {
+            return;
+        }
         self.receipts_lost(user, fx);
         let sessions = self.users.get(&user).map(|user| user.sessions.clone()).unwrap_or_default();
         for session in sessions {
@@ -485,5 +489,7 @@ fn check_handle(handle: &str) -> Result<(), Refusal> {
     Err(Refusal::NameMalformed { name: handle.chars().take(64).collect(), rule })
 }
 
+#[cfg(test)]
+mod invariants;
 #[cfg(test)]
 mod tests;

@@ -107,6 +107,14 @@ impl Directory {
 }
 
 #[cfg(test)]
+impl Directory {
+    /// How many canonical names are in use.
+    pub(crate) fn len(&self) -> usize {
+        self.canonical.len()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

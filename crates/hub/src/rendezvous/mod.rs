@@ -151,6 +151,45 @@ impl State {
     }
 }
 
+#[cfg(test)]
+impl Rendezvous {
+    /// Whether a user is a bridge client.
+    pub(crate) fn knows(&self, user: UserId) -> bool {
+        self.users.contains_key(&user)
+    }
+
+    /// What must hold after every call.
+    pub(crate) fn check(&self) {
+        for key in &self.line {
+            assert!(
+                matches!(self.clients[key].state, State::Waiting { .. }),
+                "somebody in line doesn't wait"
+            );
+        }
+        for (key, client) in &self.clients {
+            assert!(self.expiries.contains(&(client.expires, key.clone())));
+            if let Some(user) = client.state.user() {
+                assert_eq!(self.users.get(&user), Some(key));
+            }
+            if let State::Waiting { .. } = client.state {
+                assert_eq!(self.line.iter().filter(|waiting| *waiting == key).count(), 1);
+            }
+            if let State::Ringing { call, .. } = &client.state {
+                assert_eq!(self.calls.get(call), Some(key));
+            }
+            if let State::Paired { partner, .. } = &client.state {
+                assert!(self.clients[partner].state.partner() == Some(key), "a pair of one");
+            }
+        }
+        assert_eq!(self.expiries.len(), self.clients.len());
+        let ringing =
+            self.clients.values().filter(|client| matches!(client.state, State::Ringing { .. })).count();
+        assert_eq!(self.calls.len(), ringing);
+        let present = self.clients.values().filter(|client| client.state.user().is_some()).count();
+        assert_eq!(self.users.len(), present);
+    }
+}
+
 /// Whether two requests come from one host: all of loopback is one.
 fn same_host(one: IpAddr, other: IpAddr) -> bool {
     let (one, other) = (one.to_canonical(), other.to_canonical());
@@ -366,10 +405,16 @@ impl Hub {
 
     /// A session has closed; if it was a client's conversation, that is over.
     pub(crate) fn rendezvous_closed(&mut self, now: Now, session: SessionId, fx: &mut Vec<Effect>) {
-        let Some(user) = self.sessions.get(&session).and_then(|session| session.user) else { return };
-        if let Some(key) = self.rendezvous.users.get(&user).cloned() {
-            self.step_back(now, &key, fx);
+        if let Some(user) = self.sessions.get(&session).and_then(|session| session.user) {
+            self.rendezvous_left(now, user, fx);
         }
+    }
+
+    /// A user wants to leave; whether it was a bridge client.
+    pub(crate) fn rendezvous_left(&mut self, now: Now, user: UserId, fx: &mut Vec<Effect>) -> bool {
+        let Some(key) = self.rendezvous.users.get(&user).cloned() else { return false };
+        self.step_back(now, &key, fx);
+        true
     }
 
     pub(crate) fn rendezvous_due(&self) -> Option<Instant> {

@@ -1,0 +1,272 @@
+//! What must hold after every call, whatever the sessions ask for.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{BridgeRequest, CallId, Contact, Leg, Say, To, Token, Verdict};
+
+/// A random call.
+#[derive(Debug, Clone)]
+enum Step {
+    Open(u8, Dialect),
+    Close(u8),
+    Login { session: u8, name: u8, leg: Leg, room: u8 },
+    SayRoom(u8),
+    SayUser { session: u8, name: u8 },
+    Receipt { session: u8, verdict: Verdict },
+    Leave(u8),
+    Register { session: u8, name: u8 },
+    Bridge { session: u8, name: u8 },
+    Attach { session: u8, name: u8 },
+    Forget { session: u8, name: u8 },
+    Answer { session: u8 },
+    Unanswered,
+    Pass(u16),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let session = || 0u8..12;
+    let name = || 0u8..6;
+    // Few names for bridge clients, so that they meet.
+    let client = || 0u8..3;
+    let dialect = prop::sample::select(Dialect::ALL.to_vec());
+    let leg = prop::sample::select(vec![Leg::Both, Leg::Send, Leg::Receive]);
+    let verdict = prop::sample::select(vec![Verdict::Received, Verdict::Rejected]);
+    prop_oneof![
+        4 => (session(), dialect).prop_map(|(session, dialect)| Step::Open(session, dialect)),
+        1 => session().prop_map(Step::Close),
+        6 => (session(), name(), leg, 0u8..3)
+            .prop_map(|(session, name, leg, room)| Step::Login { session, name, leg, room }),
+        3 => session().prop_map(Step::SayRoom),
+        4 => (session(), name()).prop_map(|(session, name)| Step::SayUser { session, name }),
+        3 => (session(), verdict).prop_map(|(session, verdict)| Step::Receipt { session, verdict }),
+        1 => session().prop_map(Step::Leave),
+        4 => (session(), client()).prop_map(|(session, name)| Step::Register { session, name }),
+        6 => (session(), client()).prop_map(|(session, name)| Step::Bridge { session, name }),
+        1 => (session(), client()).prop_map(|(session, name)| Step::Attach { session, name }),
+        1 => (session(), client()).prop_map(|(session, name)| Step::Forget { session, name }),
+        2 => session().prop_map(|session| Step::Answer { session }),
+        1 => Just(Step::Unanswered),
+        1 => (0u16..2000).prop_map(Step::Pass),
+    ]
+}
+
+/// A hub under test, with what the outside would remember.
+struct Run {
+    hub: Hub,
+    now: Now,
+    open: BTreeSet<SessionId>,
+    calls: Vec<CallId>,
+    /// The last event that each session got, to see that order never turns.
+    last: BTreeMap<SessionId, EventId>,
+    /// Messages that each session has and could acknowledge.
+    unacknowledged: BTreeMap<SessionId, Vec<EventId>>,
+    /// Tokens whose outcome is still due, by session.
+    due: BTreeSet<(SessionId, Token)>,
+    next_token: u32,
+}
+
+fn id(session: u8) -> SessionId {
+    SessionId::new(0, 0, u32::from(session))
+}
+
+fn name(name: u8) -> String {
+    ["ana", "bob", "Ana María", "AnaMaria", "snake_case", "bob2"][usize::from(name)].to_owned()
+}
+
+impl Run {
+    fn step(&mut self, step: Step) {
+        let mut fx = Vec::new();
+        match step {
+            Step::Open(session, dialect) => {
+                if self.open.insert(id(session)) {
+                    let address = if session % 2 == 0 { "127.0.0.1" } else { "198.51.100.7" };
+                    self.hub.open(id(session), Origin { dialect, address: address.parse().unwrap() });
+                }
+            }
+            Step::Close(session) => {
+                if self.open.remove(&id(session)) {
+                    self.hub.close(self.now, id(session), &mut fx);
+                    self.last.remove(&id(session));
+                    self.unacknowledged.remove(&id(session));
+                    self.due.retain(|(from, _)| *from != id(session));
+                }
+            }
+            Step::Login { session, name: wanted, leg, room } => {
+                let receipts = leg == Leg::Receive;
+                let room = Some(format!("room{room}"));
+                let login =
+                    Login { name: name(wanted), handle: None, leg, room, roster: wanted == 0, receipts };
+                self.apply(session, Command::Login(login), &mut fx);
+            }
+            Step::SayRoom(session) => {
+                if let Some(room) = self.hub.sessions.get(&id(session)).and_then(|session| session.room) {
+                    self.say(session, To::Room(room), &mut fx);
+                }
+            }
+            Step::SayUser { session, name: to } => self.say(session, To::User(name(to)), &mut fx),
+            Step::Receipt { session, verdict } => {
+                let event = self.unacknowledged.get_mut(&id(session)).and_then(Vec::pop);
+                if let Some(event) = event {
+                    self.apply(session, Command::Receipt { event, verdict }, &mut fx);
+                }
+            }
+            Step::Leave(session) => self.apply(session, Command::Leave, &mut fx),
+            Step::Register { session, name: wanted } => {
+                let contact = Contact { ip: "127.0.0.1".into(), port: 1000 + u16::from(wanted) };
+                let request = BridgeRequest::Register { id: name(wanted), contact };
+                self.apply(session, Command::Bridge(request), &mut fx);
+            }
+            Step::Bridge { session, name: wanted } => {
+                self.apply(session, Command::Bridge(BridgeRequest::Bridge { id: name(wanted) }), &mut fx);
+            }
+            Step::Attach { session, name: wanted } => {
+                self.apply(session, Command::Bridge(BridgeRequest::Attach { id: name(wanted) }), &mut fx);
+            }
+            Step::Forget { session, name: wanted } => {
+                self.apply(session, Command::Bridge(BridgeRequest::Forget { id: name(wanted) }), &mut fx);
+            }
+            Step::Answer { session } => {
+                if let Some(call) = self.calls.pop()
+                    && self.open.insert(id(session))
+                {
+                    let origin = Origin { dialect: Dialect::Bridge, address: "127.0.0.1".parse().unwrap() };
+                    self.hub.open(id(session), origin);
+                    self.hub.answered(self.now, call, id(session), &mut fx);
+                }
+            }
+            Step::Unanswered => {
+                if let Some(call) = self.calls.pop() {
+                    self.hub.unanswered(self.now, call, &mut fx);
+                }
+            }
+            Step::Pass(seconds) => {
+                self.now = self.now.plus(Duration::from_secs(seconds.into()));
+                self.hub.on_timer(self.now, &mut fx);
+            }
+        }
+        self.take(fx);
+    }
+
+    fn apply(&mut self, session: u8, command: Command, fx: &mut Vec<Effect>) {
+        if self.open.contains(&id(session)) {
+            self.hub.apply(self.now, id(session), command, fx);
+        }
+    }
+
+    fn say(&mut self, session: u8, to: To, fx: &mut Vec<Effect>) {
+        if self.open.contains(&id(session)) {
+            self.next_token += 1;
+            let token = Token(self.next_token);
+            self.due.insert((id(session), token));
+            let say = Say { to, text: "hello".into(), bare: false, token: Some(token) };
+            self.hub.apply(self.now, id(session), Command::Say(say), fx);
+        }
+    }
+
+    fn take(&mut self, fx: Vec<Effect>) {
+        for fx in fx {
+            match fx {
+                Effect::Deliver { to, event } => {
+                    for session in to.sessions() {
+                        assert!(self.open.contains(session), "an event for a session that isn't open");
+                        let last = self.last.insert(*session, event.id);
+                        // What was held for a rung client may be older than what its new session saw: nothing.
+                        assert!(last.is_none_or(|last| last < event.id), "an event out of order");
+                        if matches!(event.kind, Kind::Message { .. }) {
+                            self.unacknowledged.entry(*session).or_default().push(event.id);
+                        }
+                    }
+                }
+                Effect::Reply { to, reply } => match reply {
+                    Reply::Outcome { token, .. } | Reply::Refused { token: Some(token), .. } => {
+                        let due = self.due.remove(&(to, token));
+                        assert!(due || !self.open.contains(&to), "an outcome that nobody asked for");
+                    }
+                    _ => {}
+                },
+                Effect::Ring { call, .. } => self.calls.push(call),
+            }
+        }
+    }
+
+    fn check(&self) {
+        let hub = &self.hub;
+        let mut keys = BTreeSet::new();
+        for (user, entry) in &hub.users {
+            assert!(keys.insert(Key::of(entry.card.name.as_str())), "two users of one name");
+            for space in crate::Namespace::ALL {
+                let wire = entry.card.wire_name(space);
+                assert_eq!(
+                    hub.directory.find(space, wire),
+                    Some(*user),
+                    "{wire:?} leads astray in {space:?}"
+                );
+            }
+            for session in &entry.sessions {
+                assert_eq!(hub.sessions.get(session).and_then(|session| session.user), Some(*user));
+            }
+            let bridge = hub.rendezvous.knows(*user);
+            assert!(bridge || !entry.sessions.is_empty(), "a user without a session");
+        }
+        assert_eq!(hub.directory.len(), hub.users.len());
+        for (id, session) in &hub.sessions {
+            assert!(self.open.contains(id));
+            if let Some(user) = session.user {
+                assert!(hub.users[&user].sessions.contains(id), "a session that its user doesn't know");
+            }
+            if let Some(room) = session.room {
+                assert!(hub.rooms[&room].has(*id) || session.leg == Leg::Send);
+            }
+        }
+        for (id, room) in &hub.rooms {
+            assert!(room.len() > 0 || *id == hub.lobby, "an empty room");
+            assert_eq!(hub.room_keys[&Key::of(room.card.name.as_str())], *id);
+        }
+        assert_eq!(hub.rooms.len(), hub.room_keys.len());
+        hub.rendezvous.check();
+        // A message whose outcome is due waits for somebody who can still acknowledge it.
+        assert!(hub.receipts.is_settled() || !self.due.is_empty() || !hub.users.is_empty());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn hold_after_every_call(steps in prop::collection::vec(step(), 1..200)) {
+        #[expect(clippy::disallowed_methods, reason = "a test begins at some moment")]
+        let now = Now { at: Instant::now(), unix_ms: 1_000_000 };
+        let mut run = Run {
+            hub: Hub::new(HubConfig::default()).unwrap(),
+            now,
+            open: BTreeSet::new(),
+            calls: Vec::new(),
+            last: BTreeMap::new(),
+            unacknowledged: BTreeMap::new(),
+            due: BTreeSet::new(),
+            next_token: 0,
+        };
+        for (session, dialect) in (0..8).zip(Dialect::ALL.into_iter().cycle()) {
+            run.step(Step::Open(session, dialect));
+        }
+        for step in steps {
+            run.step(step);
+            run.check();
+        }
+        // Whoever was rung answers or doesn't; when everybody has gone, nothing is left but the lobby and bridge clients that still wait.
+        while !run.calls.is_empty() {
+            run.step(Step::Unanswered);
+        }
+        for session in 0..12 {
+            run.step(Step::Close(session));
+        }
+        run.step(Step::Pass(4000));
+        run.step(Step::Pass(4000));
+        run.check();
+        prop_assert!(run.due.is_empty());
+        prop_assert!(run.hub.receipts.is_settled());
+        prop_assert_eq!((run.hub.users.len(), run.hub.rooms.len(), run.hub.sessions.len()), (0, 1, 0));
+    }
+}
