@@ -12,6 +12,8 @@ pub struct Outbox {
     pub wire: Vec<Bytes>,
     /// Commands for the hub, in order.
     pub commands: Vec<Command>,
+    /// Lines that the protocol wants on the server's log, to be written at level info. Free of control characters.
+    pub notes: Vec<String>,
     /// Set when the session is over.
     pub close: Option<Close>,
 }
@@ -27,6 +29,11 @@ impl Outbox {
         self.commands.push(command);
     }
 
+    /// Writes a line to the server's log.
+    pub fn note(&mut self, line: impl Into<String>) {
+        self.notes.push(line.into());
+    }
+
     /// Ends the session once what is queued has been written. The first reason counts.
     pub fn close(&mut self, reason: Close) {
         self.close.get_or_insert(reason);
@@ -35,7 +42,7 @@ impl Outbox {
     /// Whether the call left nothing behind.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.wire.is_empty() && self.commands.is_empty() && self.close.is_none()
+        self.wire.is_empty() && self.commands.is_empty() && self.notes.is_empty() && self.close.is_none()
     }
 }
 
