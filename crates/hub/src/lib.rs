@@ -14,6 +14,7 @@ mod config;
 mod effect;
 mod event;
 mod ids;
+mod login;
 mod names;
 mod now;
 mod refusal;

@@ -22,7 +22,7 @@ pub(crate) struct Roster {
 impl Hub {
     /// Who is present has changed.
     pub(crate) fn roster_changed(&mut self, now: Now) {
-        let due = now.at + self.config().roster_window;
+        let due = now.at + self.config.roster_window;
         self.roster.due.get_or_insert(due);
     }
 

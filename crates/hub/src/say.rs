@@ -66,7 +66,7 @@ impl Hub {
                 (Recipients::Users(users, names.len()), say.text.as_str())
             }
         };
-        let text = Text::new(text, self.config().text_bytes_max)?;
+        let text = Text::new(text, self.config.text_bytes_max)?;
         let said = Said { from, card, text, bare: say.bare, token: say.token };
         match to {
             Recipients::Users(users, named) => self.say_to_users(now, said, &users, named, fx),

@@ -138,9 +138,7 @@ fn step(line: &str) -> Result<Step, String> {
         ["open", rest @ ..] => opening(rest).map(Step::Open),
         ["join", rest @ ..] => opening(rest).map(Step::Join),
         ["close", name] => Ok(Step::Close { name: named(name)? }),
-        ["answer", name, address] => {
-            Ok(Step::Answer { name: named(name)?, address: (*address).to_owned() })
-        }
+        ["answer", name, address] => Ok(Step::Answer { name: named(name)?, address: (*address).to_owned() }),
         ["busy", address] => Ok(Step::Busy { address: (*address).to_owned() }),
         ["~", time] => Ok(Step::Advance(duration(time)?)),
         ["shutdown"] => Ok(Step::Shutdown),
@@ -236,7 +234,8 @@ mod tests {
             Step::Open(opening(Some("den"), Some("198.51.100.7")))
         );
         assert_eq!(only("conf a=b=c"), Step::Conf { key: "a".to_owned(), value: "b=c".to_owned() });
-        let bytes = |bytes: &[u8]| Step::Send { name: "bob".to_owned(), bytes: bytes.to_vec(), binary: false };
+        let bytes =
+            |bytes: &[u8]| Step::Send { name: "bob".to_owned(), bytes: bytes.to_vec(), binary: false };
         assert_eq!(only("bob>  hi\\n"), bytes(b" hi\n"));
         assert_eq!(only("bob>"), bytes(b""));
         assert_eq!(only("bob< EOF"), Step::ExpectEnd { name: "bob".to_owned() });
@@ -254,7 +253,9 @@ mod tests {
 
     #[test]
     fn errors_name_file_and_line() {
-        for line in ["bob>x", "bob> x ", "open bob", "~ 3h", "~ s", "hello there", "open b\u{f6}b rooms", "conf x"] {
+        for line in
+            ["bob>x", "bob> x ", "open bob", "~ 3h", "~ s", "hello there", "open b\u{f6}b rooms", "conf x"]
+        {
             let failure = Transcript::parse("some.txt", &format!("# comment\n\n{line}\n")).unwrap_err();
             assert_eq!((failure.file.as_str(), failure.line), ("some.txt", 3), "{line}: {failure}");
         }

@@ -178,7 +178,9 @@ mod tests {
 
     #[test]
     fn what_is_no_payload() {
-        for written in ["\\q", "\\", "\\x4", "\\xzz", "\\x\u{e9}9", "\\u00e9", "\\u{110000}", "hex:0", "hex:zz"] {
+        for written in
+            ["\\q", "\\", "\\x4", "\\xzz", "\\x\u{e9}9", "\\u00e9", "\\u{110000}", "hex:0", "hex:zz"]
+        {
             assert!(parse_bytes(written).is_err(), "{written}");
         }
     }
@@ -190,7 +192,8 @@ mod tests {
 
     #[test]
     fn wildcards_stay_on_their_line() {
-        let matches = |pattern: &str, message: &str| Pattern::parse(pattern).unwrap().matches(message.as_bytes());
+        let matches =
+            |pattern: &str, message: &str| Pattern::parse(pattern).unwrap().matches(message.as_bytes());
         assert!(matches("a[..]c", "abc") && matches("a[..]c", "ac") && matches("[..]", ""));
         assert!(matches("[..]c[..]", "abcd") && matches("a[..]b[..]b", "a1b2b"));
         assert!(matches("a[..]\\nb", "a1\nb"));

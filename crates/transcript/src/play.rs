@@ -93,7 +93,13 @@ pub fn play(transcript: &Transcript, host: &mut dyn Host, pace: Pace) -> Result<
 /// What to do about a difference.
 pub(crate) trait Judge {
     /// At `line` a message should have come; `came` is what came instead, if anything.
-    fn mismatch(&mut self, line: usize, name: &str, expected: &str, came: Option<&[u8]>) -> Result<(), String>;
+    fn mismatch(
+        &mut self,
+        line: usize,
+        name: &str,
+        expected: &str,
+        came: Option<&[u8]>,
+    ) -> Result<(), String>;
     /// Before `line` this came, or the connection was closed (`None`), and no line says so.
     fn surplus(&mut self, line: usize, name: &str, came: Option<&[u8]>) -> Result<(), String>;
 }
@@ -134,7 +140,11 @@ impl<'t> Player<'t> {
     pub(crate) fn run(mut self, judge: &mut dyn Judge) -> Result<(), Failure> {
         let file = &self.transcript.file;
         for (line, step) in &self.transcript.steps {
-            self.step(*line, step, judge).map_err(|what| Failure { file: file.clone(), line: *line, what })?;
+            self.step(*line, step, judge).map_err(|what| Failure {
+                file: file.clone(),
+                line: *line,
+                what,
+            })?;
         }
         // As if one more line followed.
         let line = self.transcript.lines.len() + 1;

@@ -199,7 +199,7 @@ fn same_host(one: IpAddr, other: IpAddr) -> bool {
 impl Hub {
     /// Tells the hub which addresses the server listens on, so that no client's contact leads back to it.
     pub fn listens_on(&mut self, own: Vec<SocketAddr>) {
-        self.config_mut().addresses.own = own;
+        self.config.addresses.own = own;
     }
 
     /// What is registered, for the operator.
@@ -284,7 +284,7 @@ impl Hub {
             Some(client) if same_host(client.origin.address, origin.address) => self.step_back(now, &key, fx),
             Some(Client { state: State::Registered, .. }) => {}
             Some(_) => return Err(taken()),
-            None if self.rendezvous.clients.len() >= self.config().registrations_max => {
+            None if self.rendezvous.clients.len() >= self.config.registrations_max => {
                 return Err(Refusal::ServerFull { what: "registrations" });
             }
             None => {}
@@ -476,7 +476,7 @@ impl Hub {
     fn enter_client(&mut self, now: Now, key: &Key) -> Result<UserId, Refusal> {
         let client = self.rendezvous.clients.get(key).ok_or(Refusal::NotLoggedIn)?;
         let (name, origin) = (client.name.clone(), client.origin);
-        let room = RoomName::new(&self.config().lobby)?;
+        let room = RoomName::new(&self.config.lobby)?;
         let user = self.enter(&name, None, origin, room)?;
         self.rendezvous.users.insert(user, key.clone());
         self.set_present(now, user, true);
@@ -498,7 +498,7 @@ impl Hub {
     }
 
     fn judged(&self, client: &Client) -> Option<SocketAddrV4> {
-        self.config().addresses.judge(&client.declared, client.origin.address)
+        self.config.addresses.judge(&client.declared, client.origin.address)
     }
 
     fn set_state(&mut self, key: &Key, state: State) {
@@ -509,7 +509,7 @@ impl Hub {
 
     /// Puts off the moment at which a client is forgotten.
     fn touch(&mut self, now: Now, key: &Key) {
-        let expires = now.at + self.config().waiting_max;
+        let expires = now.at + self.config.waiting_max;
         let Some(client) = self.rendezvous.clients.get_mut(key) else { return };
         self.rendezvous.expiries.remove(&(client.expires, key.clone()));
         client.expires = expires;

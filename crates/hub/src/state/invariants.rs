@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{BridgeRequest, CallId, Contact, Leg, Say, To, Token, Verdict};
+use crate::{BridgeRequest, CallId, Contact, Dialect, Leg, Login, Say, To, Token, Verdict};
 
 /// A random call.
 #[derive(Debug, Clone)]
@@ -129,9 +129,10 @@ impl Run {
                 self.apply(session, Command::Bridge(BridgeRequest::Forget { id: name(wanted) }), &mut fx);
             }
             Step::Answer { session } => {
-                if let Some(call) = self.calls.pop()
-                    && self.open.insert(id(session))
+                if !self.open.contains(&id(session))
+                    && let Some(call) = self.calls.pop()
                 {
+                    self.open.insert(id(session));
                     let origin = Origin { dialect: Dialect::Bridge, address: "127.0.0.1".parse().unwrap() };
                     self.hub.open(id(session), origin);
                     self.hub.answered(self.now, call, id(session), &mut fx);

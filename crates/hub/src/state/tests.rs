@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::{Audience, Leg, Namespace, Outcome, Say, Scope, To, Token, Verdict};
+use crate::{Audience, Dialect, Leg, Login, Namespace, Outcome, Say, Scope, To, Token, Verdict};
 
 /// A hub, its clock and what it asked to be done.
 struct Desk {

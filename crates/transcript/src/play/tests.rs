@@ -129,7 +129,8 @@ fn updating_writes_what_came() {
     let text = "# says\nopen a x\na> later\na< wrong\na> bye\\s\na< [..]\n~ 1s\n\n# end\na> bye\n";
     let transcript = Transcript::parse("t", text).unwrap();
     let updated = update(&transcript, &mut Echo::default()).unwrap();
-    let expected = "# says\nopen a x\na> later\na> bye\\s\na< [..]\n~ 1s\n\n# end\na> bye\na< later\na< EOF\n";
+    let expected =
+        "# says\nopen a x\na> later\na> bye\\s\na< [..]\n~ 1s\n\n# end\na> bye\na< later\na< EOF\n";
     assert_eq!(updated, expected);
     assert_eq!(run(&updated, Pace::Whole), Ok(3));
     // Once more changes nothing.
