@@ -66,10 +66,8 @@ struct Run {
     /// Tokens whose outcome is still due, by session.
     due: BTreeSet<(SessionId, Token)>,
     next_token: u32,
-}
-
-fn id(session: u8) -> SessionId {
-    SessionId::new(0, 0, u32::from(session))
+    /// How often each slot was closed: no id is used twice.
+    generations: [u32; 12],
 }
 
 fn name(name: u8) -> String {
@@ -81,17 +79,19 @@ impl Run {
         let mut fx = Vec::new();
         match step {
             Step::Open(session, dialect) => {
-                if self.open.insert(id(session)) {
+                if self.open.insert(self.id(session)) {
                     let address = if session % 2 == 0 { "127.0.0.1" } else { "198.51.100.7" };
-                    self.hub.open(id(session), Origin { dialect, address: address.parse().unwrap() });
+                    self.hub.open(self.id(session), Origin { dialect, address: address.parse().unwrap() });
                 }
             }
             Step::Close(session) => {
-                if self.open.remove(&id(session)) {
-                    self.hub.close(self.now, id(session), &mut fx);
-                    self.last.remove(&id(session));
-                    self.unacknowledged.remove(&id(session));
-                    self.due.retain(|(from, _)| *from != id(session));
+                if self.open.remove(&self.id(session)) {
+                    self.hub.close(self.now, self.id(session), &mut fx);
+                    self.last.remove(&self.id(session));
+                    self.unacknowledged.remove(&self.id(session));
+                    let id = self.id(session);
+                    self.due.retain(|(from, _)| *from != id);
+                    self.generations[usize::from(session)] += 1;
                 }
             }
             Step::Login { session, name: wanted, leg, room } => {
@@ -102,13 +102,15 @@ impl Run {
                 self.apply(session, Command::Login(login), &mut fx);
             }
             Step::SayRoom(session) => {
-                if let Some(room) = self.hub.sessions.get(&id(session)).and_then(|session| session.room) {
+                if let Some(room) = self.hub.sessions.get(&self.id(session)).and_then(|session| session.room)
+                {
                     self.say(session, To::Room(room), &mut fx);
                 }
             }
             Step::SayUser { session, name: to } => self.say(session, To::User(name(to)), &mut fx),
             Step::Receipt { session, verdict } => {
-                let event = self.unacknowledged.get_mut(&id(session)).and_then(Vec::pop);
+                let id = self.id(session);
+                let event = self.unacknowledged.get_mut(&id).and_then(Vec::pop);
                 if let Some(event) = event {
                     self.apply(session, Command::Receipt { event, verdict }, &mut fx);
                 }
@@ -129,13 +131,13 @@ impl Run {
                 self.apply(session, Command::Bridge(BridgeRequest::Forget { id: name(wanted) }), &mut fx);
             }
             Step::Answer { session } => {
-                if !self.open.contains(&id(session))
+                if !self.open.contains(&self.id(session))
                     && let Some(call) = self.calls.pop()
                 {
-                    self.open.insert(id(session));
+                    self.open.insert(self.id(session));
                     let origin = Origin { dialect: Dialect::Bridge, address: "127.0.0.1".parse().unwrap() };
-                    self.hub.open(id(session), origin);
-                    self.hub.answered(self.now, call, id(session), &mut fx);
+                    self.hub.open(self.id(session), origin);
+                    self.hub.answered(self.now, call, self.id(session), &mut fx);
                 }
             }
             Step::Unanswered => {
@@ -151,19 +153,23 @@ impl Run {
         self.take(fx);
     }
 
+    fn id(&self, session: u8) -> SessionId {
+        SessionId::new(0, self.generations[usize::from(session)], session.into())
+    }
+
     fn apply(&mut self, session: u8, command: Command, fx: &mut Vec<Effect>) {
-        if self.open.contains(&id(session)) {
-            self.hub.apply(self.now, id(session), command, fx);
+        if self.open.contains(&self.id(session)) {
+            self.hub.apply(self.now, self.id(session), command, fx);
         }
     }
 
     fn say(&mut self, session: u8, to: To, fx: &mut Vec<Effect>) {
-        if self.open.contains(&id(session)) {
+        if self.open.contains(&self.id(session)) {
             self.next_token += 1;
             let token = Token(self.next_token);
-            self.due.insert((id(session), token));
+            self.due.insert((self.id(session), token));
             let say = Say { to, text: "hello".into(), bare: false, token: Some(token) };
-            self.hub.apply(self.now, id(session), Command::Say(say), fx);
+            self.hub.apply(self.now, self.id(session), Command::Say(say), fx);
         }
     }
 
@@ -248,6 +254,7 @@ proptest! {
             unacknowledged: BTreeMap::new(),
             due: BTreeSet::new(),
             next_token: 0,
+            generations: [0; 12],
         };
         for (session, dialect) in (0..8).zip(Dialect::ALL.into_iter().cycle()) {
             run.step(Step::Open(session, dialect));
