@@ -3,6 +3,8 @@
 //! A [`Session`] takes bytes, events and replies, and leaves bytes and commands in an [`Outbox`]. Like everything
 //! below it, it does no input or output and asks no clock.
 
+pub mod detect;
+mod open;
 mod outbox;
 pub mod pacer;
 mod session;
@@ -12,6 +14,7 @@ pub mod text;
 
 use hub::{Dialect, Form};
 
+pub use open::open;
 pub use outbox::{Close, Outbox};
 pub use session::{Session, Settings};
 
