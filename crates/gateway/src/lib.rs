@@ -7,6 +7,7 @@ pub mod detect;
 mod open;
 mod outbox;
 pub mod pacer;
+pub mod rooms;
 mod session;
 #[allow(dead_code, reason = "the dialects that need it come next")]
 mod slash;

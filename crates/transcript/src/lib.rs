@@ -38,7 +38,7 @@ mod play;
 mod update;
 
 pub use error::Failure;
-pub use parse::{Opening, Step, Transcript};
+pub use parse::{Opening, Step, Transcript, duration};
 pub use payload::{Pattern, escape};
 pub use play::{Host, Pace, play};
 pub use update::{Tested, test};

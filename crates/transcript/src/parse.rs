@@ -195,7 +195,11 @@ fn named(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-fn duration(time: &str) -> Result<Duration, String> {
+/// Reads a time as transcripts write it, such as `90s`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn duration(time: &str) -> Result<Duration, String> {
     let digits = time.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = time.split_at(digits);
     let ms_per_unit = match unit {

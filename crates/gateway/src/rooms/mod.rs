@@ -1,0 +1,343 @@
+//! A rooms session: `NAME_ROOM`, a code, then plain text both ways (`docs/protocols/rooms.md`).
+
+mod refusal;
+mod wire;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hub::{
+    Card, Command, Dialect, Leg, Login, Namespace, Now, Origin, Outcome, Refusal, Reply, RoomCard, Say,
+    Shared, To, Token,
+};
+use proto::rooms::{ClientFrame, Code, Decoder, Framing, ServerFrame};
+
+use crate::pacer::Pacer;
+use crate::slash::Slash;
+use crate::{Close, Outbox, Session, Settings, form};
+
+/// Nothing follows `200` for this long: clients compare what one `recv` gave with `200`.
+const AFTER_WELCOME: Duration = Duration::from_millis(100);
+/// With more messages than this waiting they are sent without a gap.
+const WAITING_MAX: usize = 50;
+/// What a line client types to leave.
+const EXIT: &str = "/exit";
+
+/// One client's session.
+pub struct RoomsSession {
+    settings: Arc<Settings>,
+    decoder: Decoder,
+    state: State,
+}
+
+enum State {
+    /// The first message isn't complete.
+    Greeting {
+        /// When it has to be.
+        deadline: Instant,
+        /// When what has come of it, if anything has, counts as all.
+        pause: Option<Instant>,
+    },
+    /// The hub has been asked; texts wait in the decoder.
+    Entering {
+        framing: Framing,
+        /// Nothing more will come.
+        ended: bool,
+    },
+    Active(Box<Active>),
+    /// The last message waits for its gap.
+    Leaving {
+        pacer: Pacer,
+        close: Close,
+    },
+    Closed,
+}
+
+struct Active {
+    framing: Framing,
+    card: Arc<Card>,
+    room: Arc<RoomCard>,
+    pacer: Pacer,
+    tokens: u32,
+    /// The peer has closed: the answer to a last question ends the session, so that all answers to what it said
+    /// before are on their way.
+    ended: bool,
+}
+
+impl RoomsSession {
+    /// A session of a connection that has just been made.
+    #[must_use]
+    pub fn open(settings: Arc<Settings>, origin: Origin, now: Now) -> Self {
+        let _ = origin;
+        let deadline = now.at + settings.silence;
+        let decoder = Decoder::new(settings.frame_bytes_max);
+        Self { settings, decoder, state: State::Greeting { deadline, pause: None } }
+    }
+
+    /// Takes the frames that the decoder has, as far as the state allows.
+    fn on_frames(&mut self, now: Now, out: &mut Outbox) {
+        loop {
+            if !matches!(self.state, State::Greeting { .. } | State::Active(_)) {
+                return;
+            }
+            match self.decoder.next_frame() {
+                Ok(Some(frame)) => self.on_frame(now, frame, out),
+                Ok(None) => return,
+                Err(error) => return self.on_error(error, out),
+            }
+        }
+    }
+
+    fn on_frame(&mut self, now: Now, frame: ClientFrame, out: &mut Outbox) {
+        match (&mut self.state, frame) {
+            (State::Greeting { .. }, ClientFrame::First { name, room }) => {
+                let framing = self.decoder.framing().unwrap_or(Framing::Reads);
+                self.state = State::Entering { framing, ended: false };
+                out.command(Command::Login(Login {
+                    name,
+                    handle: None,
+                    leg: Leg::Both,
+                    room: Some(room),
+                    roster: false,
+                    receipts: false,
+                }));
+            }
+            (State::Active(active), ClientFrame::Text(text)) => {
+                if active.on_text(&self.settings, now, text, out) {
+                    self.state = State::Closed;
+                    out.command(Command::Leave);
+                    out.close(Close::ByPeer);
+                }
+            }
+            (_, ClientFrame::First { .. } | ClientFrame::Text(_)) => {}
+        }
+    }
+
+    fn on_error(&mut self, error: proto::ProtocolError, out: &mut Outbox) {
+        if let State::Greeting { .. } = self.state {
+            // What isn't a first message may still have been a line.
+            let framing = self.decoder.framing().unwrap_or(Framing::Reads);
+            out.send(wire::message(&ServerFrame::Code(Code::Invalid), framing));
+        }
+        self.state = State::Closed;
+        out.close(Close::Protocol(error));
+    }
+
+    fn on_welcome(&mut self, now: Now, card: Arc<Card>, room: Arc<RoomCard>, out: &mut Outbox) {
+        let State::Entering { framing, ended } = self.state else { return };
+        let gap = match framing {
+            Framing::Reads => self.settings.rooms_gap,
+            Framing::Lines => Duration::ZERO,
+        };
+        let mut pacer = Pacer::new(gap, self.settings.queue_bytes_max).with_patience(WAITING_MAX);
+        pacer.push(now, wire::message(&ServerFrame::Code(Code::Welcome), framing), out);
+        if framing == Framing::Reads {
+            pacer.hold(now, AFTER_WELCOME);
+        }
+        self.state = State::Active(Box::new(Active { framing, card, room, pacer, tokens: 0, ended: false }));
+        self.on_frames(now, out);
+        if ended {
+            self.on_eof(now, out);
+        }
+    }
+
+    /// Says goodbye and closes, once what waits before it has gone.
+    fn leave(&mut self, now: Now, close: Close, out: &mut Outbox) {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Active(active) => {
+                let Active { framing, mut pacer, .. } = *active;
+                pacer.push(now, wire::message(&ServerFrame::Exit, framing), out);
+                self.state = State::Leaving { pacer, close };
+                self.on_timer(now, out);
+            }
+            State::Leaving { pacer, close } => self.state = State::Leaving { pacer, close },
+            State::Greeting { .. } | State::Entering { .. } | State::Closed => out.close(close),
+        }
+    }
+}
+
+impl Active {
+    /// A text that came from the peer; whether it asks for the end.
+    fn on_text(&mut self, settings: &Settings, now: Now, text: String, out: &mut Outbox) -> bool {
+        let commands = settings.commands;
+        if commands && self.framing == Framing::Lines && text.trim_end() == EXIT {
+            return true;
+        }
+        match Slash::parse(&text).filter(|_| commands) {
+            Some(Slash::Msg(rest)) => {
+                self.tokens = self.tokens.wrapping_add(1);
+                let (text, token) = (rest.to_owned(), Some(Token(self.tokens)));
+                out.command(Command::Say(Say { to: To::Leading, text, bare: false, token }));
+            }
+            Some(Slash::Who) => out.command(Command::Who { room: self.room.id() }),
+            Some(Slash::History) => self.notice(settings, now, "this server keeps no history", out),
+            // An empty line is somebody pressing a key; the protocol has no empty messages.
+            None if text.trim().is_empty() => {}
+            None => {
+                out.command(Command::Say(Say {
+                    to: To::Room(self.room.id()),
+                    text,
+                    bare: false,
+                    token: None,
+                }));
+            }
+        }
+        false
+    }
+
+    /// Tells the user something in the server's own name.
+    fn notice(&mut self, settings: &Settings, now: Now, text: &str, out: &mut Outbox) {
+        let max = settings.legacy_bytes_max;
+        for message in wire::texts(&settings.server_name, true, text, self.framing, max) {
+            self.send(now, message, out);
+        }
+    }
+
+    fn send(&mut self, now: Now, message: Bytes, out: &mut Outbox) {
+        self.pacer.push(now, message, out);
+    }
+
+    fn on_reply(&mut self, settings: &Settings, now: Now, reply: Reply, out: &mut Outbox) {
+        match reply {
+            Reply::Members { .. } if self.ended => self.end(out),
+            Reply::Members { members, .. } => {
+                let names: Vec<_> = members.iter().map(|card| card.wire_name(Namespace::Rooms)).collect();
+                self.notice(settings, now, &format!("here: {}", names.join(", ")), out);
+            }
+            Reply::Refused { refusal: Refusal::NotInRoom, .. } if self.ended => self.end(out),
+            Reply::Refused { refusal, .. } => self.notice(settings, now, &refusal::words(&refusal), out),
+            Reply::Outcome { outcome, .. } => match outcome {
+                Outcome::Delivered => {}
+                Outcome::Rejected => {
+                    self.notice(settings, now, "your private message was not accepted", out);
+                }
+                Outcome::Undelivered => {
+                    self.notice(settings, now, "your private message was not delivered", out);
+                }
+            },
+            // Answers to what this session never asks.
+            Reply::Welcome { .. }
+            | Reply::Complete { .. }
+            | Reply::Incomplete
+            | Reply::ReceiptElsewhere { .. }
+            | Reply::Bridge(_)
+            | Reply::Dismissed => {}
+        }
+    }
+
+    /// The peer has closed and all that it said before is done.
+    fn end(&mut self, out: &mut Outbox) {
+        self.pacer.flush(out);
+        out.close(Close::ByPeer);
+    }
+}
+
+impl Session for RoomsSession {
+    fn on_bytes(&mut self, now: Now, bytes: &[u8], out: &mut Outbox) {
+        self.decoder.feed(bytes);
+        let is_first = self.decoder.buffered() == bytes.len();
+        if let State::Greeting { deadline, pause } = &mut self.state {
+            if is_first && pause.is_none() {
+                *deadline = now.at + self.settings.login;
+            }
+            *pause = Some(now.at + self.settings.pause);
+        }
+        self.on_frames(now, out);
+        let limit = self.settings.queue_bytes_max;
+        if matches!(self.state, State::Entering { .. }) && self.decoder.buffered() > limit {
+            self.on_error(proto::ProtocolError::TooLong { what: "what came before the answer", limit }, out);
+        }
+    }
+
+    fn on_eof(&mut self, now: Now, out: &mut Outbox) {
+        self.decoder.finish();
+        self.on_frames(now, out);
+        match &mut self.state {
+            State::Greeting { .. } => out.close(Close::ByPeer),
+            State::Entering { ended, .. } => *ended = true,
+            State::Active(active) => {
+                active.ended = true;
+                out.command(Command::Who { room: active.room.id() });
+            }
+            State::Leaving { .. } | State::Closed => {}
+        }
+    }
+
+    fn on_event(&mut self, now: Now, event: &Shared, out: &mut Outbox) {
+        let State::Active(active) = &mut self.state else { return };
+        let (framing, max) = (active.framing, self.settings.legacy_bytes_max);
+        let variant = match framing {
+            Framing::Reads => 0,
+            Framing::Lines => 1,
+        };
+        let messages = event.encoded(form(Dialect::Rooms, variant), |event| wire::event(event, framing, max));
+        for message in messages {
+            active.send(now, message.clone(), out);
+        }
+    }
+
+    fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
+        match (&mut self.state, reply) {
+            (State::Entering { .. }, Reply::Welcome { card, room: Some(room) }) => {
+                self.on_welcome(now, card, room, out);
+            }
+            (State::Entering { framing, .. }, Reply::Refused { refusal, .. }) => {
+                out.send(wire::message(&ServerFrame::Code(refusal::code(&refusal)), *framing));
+                out.close(Close::Refused(refusal));
+                self.state = State::Closed;
+            }
+            (_, Reply::Dismissed) => self.leave(now, Close::Dismissed, out),
+            (State::Active(active), reply) => active.on_reply(&self.settings, now, reply, out),
+            (State::Greeting { .. } | State::Entering { .. } | State::Leaving { .. } | State::Closed, _) => {}
+        }
+    }
+
+    fn on_timer(&mut self, now: Now, out: &mut Outbox) {
+        match &mut self.state {
+            State::Greeting { deadline, pause } if *deadline <= now.at => {
+                let has_begun = pause.is_some();
+                if has_begun {
+                    out.send(wire::message(&ServerFrame::Code(Code::Invalid), Framing::Reads));
+                }
+                out.close(if has_begun { Close::LoginTimeout } else { Close::Idle });
+                self.state = State::Closed;
+            }
+            State::Greeting { pause: Some(pause), .. } if *pause <= now.at => {
+                self.decoder.pause();
+                self.on_frames(now, out);
+            }
+            State::Active(active) => active.pacer.on_timer(now, out),
+            State::Leaving { pacer, close } => {
+                pacer.on_timer(now, out);
+                if pacer.is_empty() {
+                    out.close(close.clone());
+                    self.state = State::Closed;
+                }
+            }
+            State::Greeting { .. } | State::Entering { .. } | State::Closed => {}
+        }
+    }
+
+    fn on_shutdown(&mut self, now: Now, out: &mut Outbox) {
+        self.leave(now, Close::Shutdown, out);
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        match &self.state {
+            State::Greeting { deadline, pause } => {
+                Some(pause.map_or(*deadline, |pause| pause.min(*deadline)))
+            }
+            State::Active(active) => active.pacer.wake_at(),
+            State::Leaving { pacer, .. } => pacer.wake_at(),
+            State::Entering { .. } | State::Closed => None,
+        }
+    }
+
+    fn user_name(&self) -> Option<&str> {
+        match &self.state {
+            State::Active(active) => Some(active.card.name().as_str()),
+            State::Greeting { .. } | State::Entering { .. } | State::Leaving { .. } | State::Closed => None,
+        }
+    }
+}

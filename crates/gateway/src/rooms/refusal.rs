@@ -1,0 +1,30 @@
+//! What a rooms client is told when the hub says no.
+
+use hub::Refusal;
+use proto::rooms::Code;
+
+/// The answer to a first message that is refused.
+pub(super) fn code(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::NameTaken { .. } => Code::Taken,
+        // The protocol has one code for everything else.
+        Refusal::NameMalformed { .. }
+        | Refusal::RoomMalformed { .. }
+        | Refusal::RoomFull { .. }
+        | Refusal::ServerFull { .. }
+        | Refusal::LoggedInAlready { .. }
+        | Refusal::NotLoggedIn
+        | Refusal::NotInRoom
+        | Refusal::NoSuchUser { .. }
+        | Refusal::Busy { .. }
+        | Refusal::TextEmpty
+        | Refusal::TextTooLong { .. }
+        | Refusal::TooFast { .. }
+        | Refusal::TooManyWaiting => Code::Invalid,
+    }
+}
+
+/// The words of a notice about a message that is refused. The protocol has none of its own.
+pub(super) fn words(refusal: &Refusal) -> String {
+    refusal.to_string()
+}

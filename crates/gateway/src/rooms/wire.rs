@@ -1,0 +1,59 @@
+//! What events look like to rooms clients.
+
+use bytes::{Bytes, BytesMut};
+use hub::{Chunks, Event, Kind, Namespace, Scope};
+use proto::rooms::{Framing, ServerFrame, encode};
+
+use crate::text;
+
+/// The least room for text in a message, whatever its limit and its sender's name.
+const TEXT_BYTES_MIN: usize = 64;
+
+/// One message's bytes.
+pub(super) fn message(frame: &ServerFrame, framing: Framing) -> Bytes {
+    let mut bytes = BytesMut::new();
+    encode(frame, framing, &mut bytes);
+    bytes.freeze()
+}
+
+/// An event's messages; none for what the protocol doesn't show.
+pub(super) fn event(event: &Event, framing: Framing, bytes_max: usize) -> Chunks {
+    match &event.kind {
+        Kind::Message { from, scope, text, bare: _ } => {
+            let private = match scope {
+                Scope::Room(_) => false,
+                Scope::Private { .. } => true,
+            };
+            let from = from.wire_name(Namespace::Rooms);
+            texts(from, private, text.as_str(), framing, bytes_max)
+        }
+        // People would take it for something said.
+        Kind::Typing { .. } => Chunks::new(),
+        Kind::Roster { .. } => Chunks::new(),
+    }
+}
+
+/// A text's messages: one for each line, so that no line of a text looks like somebody else's message, and
+/// several for a line that is too long for one.
+pub(super) fn texts(from: &str, private: bool, text: &str, framing: Framing, bytes_max: usize) -> Chunks {
+    let mut messages = Chunks::new();
+    let prefix = message(
+        &ServerFrame::Message { from: from.to_owned(), private, text: String::new() },
+        Framing::Reads,
+    );
+    let end = match framing {
+        Framing::Reads => b"".as_slice(),
+        Framing::Lines => b"\n",
+    };
+    let text_max = bytes_max.saturating_sub(prefix.len() + end.len()).max(TEXT_BYTES_MIN);
+    for line in text::lines(text) {
+        for piece in text::split(&text::plain(line), text_max, char::len_utf8) {
+            let mut bytes = BytesMut::with_capacity(prefix.len() + piece.len() + end.len());
+            for part in [&prefix, piece.as_bytes(), end] {
+                bytes.extend_from_slice(part);
+            }
+            messages.push(bytes.freeze());
+        }
+    }
+    messages
+}

@@ -1,0 +1,75 @@
+//! What the world has to know of each dialect: its session, whether it has framing, and how one signs in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway::rooms::RoomsSession;
+use gateway::{Session, Settings};
+use hub::{Dialect, Now, Origin};
+use transcript::Host;
+
+use crate::world::World;
+
+/// The dialect of this name.
+pub(crate) fn by_name(name: &str) -> Result<Dialect, String> {
+    let found = Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name);
+    found.ok_or_else(|| format!("no dialect is called {name}"))
+}
+
+/// Whether a dialect's bytes may come one at a time (tmp's messages are framed by WebSocket; in rooms a read may
+/// be a message).
+pub(crate) fn is_framed(dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::Muca | Dialect::Bridge | Dialect::Messenger => true,
+        Dialect::Tmp | Dialect::Rooms => false,
+    }
+}
+
+/// Opens a session. `argument` is what a connection of the dialect has from the start: tmp's path.
+pub(crate) fn open(
+    dialect: Dialect,
+    argument: Option<&str>,
+    settings: &Arc<Settings>,
+    origin: Origin,
+    now: Now,
+) -> Result<Box<dyn Session>, String> {
+    let _ = argument;
+    match dialect {
+        Dialect::Rooms => Ok(Box::new(RoomsSession::open(settings.clone(), origin, now))),
+        Dialect::Tmp | Dialect::Muca | Dialect::Bridge | Dialect::Messenger => {
+            Err(format!("{} has no session yet", dialect.as_str()))
+        }
+    }
+}
+
+/// Opens the session of a call that the server made to a waiting bridge client.
+pub(crate) fn open_call(
+    settings: &Arc<Settings>,
+    origin: Origin,
+    now: Now,
+) -> Result<Box<dyn Session>, String> {
+    let _ = (settings, origin, now);
+    Err("bridge has no session yet".to_owned())
+}
+
+/// Signs in on the open connection `name`, under that name, and swallows the greeting.
+pub(crate) fn sign_in(
+    world: &mut World,
+    dialect: Dialect,
+    name: &str,
+    room: Option<&str>,
+) -> Result<(), String> {
+    match dialect {
+        Dialect::Rooms => {
+            world.say(name, &format!("{name}_{}", room.unwrap_or("lobby")));
+            world.advance(world.settings().pause);
+            world.swallow(name, &[b"200"])?;
+            // Nothing follows `200` for a while; let that be over.
+            world.advance(Duration::from_millis(100));
+            Ok(())
+        }
+        Dialect::Tmp | Dialect::Muca | Dialect::Bridge | Dialect::Messenger => {
+            Err(format!("{} has no way to sign in yet", dialect.as_str()))
+        }
+    }
+}
