@@ -12,6 +12,7 @@ mod session;
 #[allow(dead_code, reason = "the dialects that need it come next")]
 mod slash;
 pub mod text;
+pub mod tmp;
 
 use hub::{Dialect, Form};
 

@@ -16,9 +16,6 @@ pub mod fuzz;
 mod header;
 pub mod server;
 
-#[cfg(test)]
-mod tests;
-
 pub use header::{clip_user, user_units};
 
 /// What a header begins with.
@@ -134,3 +131,6 @@ fn trim(text: &str) -> &str {
 fn trim_end(text: &str) -> &str {
     text.trim_end_matches(is_space)
 }
+
+#[cfg(test)]
+mod tests;

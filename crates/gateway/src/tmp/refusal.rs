@@ -1,0 +1,24 @@
+//! The hub's no, in words for a person: the protocol has only one refusal of its own, `SET_USR_CONFLICT`.
+
+use hub::Refusal;
+
+/// What a named client is told. While a name is still being set there are no words but `SET_USR_CONFLICT` for a
+/// name that is taken, and `DISCONNECT` for everything else.
+pub(super) fn words(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::NoSuchUser { .. }
+        | Refusal::Busy { .. }
+        | Refusal::TextEmpty
+        | Refusal::TextTooLong { .. }
+        | Refusal::TooFast { .. }
+        | Refusal::TooManyWaiting
+        | Refusal::NotInRoom
+        | Refusal::NotLoggedIn => format!("not sent: {refusal}"),
+        Refusal::NameTaken { .. }
+        | Refusal::NameMalformed { .. }
+        | Refusal::RoomMalformed { .. }
+        | Refusal::RoomFull { .. }
+        | Refusal::LoggedInAlready { .. }
+        | Refusal::ServerFull { .. } => refusal.to_string(),
+    }
+}
