@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use hub::{Dialect, Now, Origin};
 
+use crate::rooms::RoomsSession;
 use crate::{Session, Settings};
 
 /// Opens a session of the origin's dialect. `room` is the room that the connection's address names, in dialects
 /// that have rooms in their addresses.
 #[must_use]
 pub fn open(settings: &Arc<Settings>, origin: Origin, now: Now, room: Option<String>) -> Box<dyn Session> {
-    let _ = (settings, now, room);
+    let _ = room;
     match origin.dialect {
-        Dialect::Tmp | Dialect::Muca | Dialect::Rooms | Dialect::Bridge | Dialect::Messenger => {
-            Box::new(absent::Absent)
-        }
+        Dialect::Rooms => Box::new(RoomsSession::open(settings.clone(), now)),
+        Dialect::Tmp | Dialect::Muca | Dialect::Bridge | Dialect::Messenger => Box::new(absent::Absent),
     }
 }
 

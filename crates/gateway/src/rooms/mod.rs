@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hub::{
-    Card, Command, Dialect, Leg, Login, Namespace, Now, Origin, Outcome, Refusal, Reply, RoomCard, Say,
-    Shared, To, Token,
+    Card, Command, Dialect, Leg, Login, Namespace, Now, Outcome, Refusal, Reply, RoomCard, Say, Shared, To,
+    Token,
 };
 use proto::rooms::{ClientFrame, Code, Decoder, Framing, ServerFrame};
 
@@ -68,8 +68,7 @@ struct Active {
 impl RoomsSession {
     /// A session of a connection that has just been made.
     #[must_use]
-    pub fn open(settings: Arc<Settings>, origin: Origin, now: Now) -> Self {
-        let _ = origin;
+    pub fn open(settings: Arc<Settings>, now: Now) -> Self {
         let deadline = now.at + settings.silence;
         let decoder = Decoder::new(settings.frame_bytes_max);
         Self { settings, decoder, state: State::Greeting { deadline, pause: None } }

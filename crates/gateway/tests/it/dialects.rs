@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::rooms::RoomsSession;
 use gateway::{Session, Settings};
 use hub::{Dialect, Now, Origin};
 use transcript::Host;
@@ -25,20 +24,12 @@ pub(crate) fn is_framed(dialect: Dialect) -> bool {
     }
 }
 
-/// Opens a session. `argument` is what a connection of the dialect has from the start: tmp's path.
-pub(crate) fn open(
-    dialect: Dialect,
-    argument: Option<&str>,
-    settings: &Arc<Settings>,
-    origin: Origin,
-    now: Now,
-) -> Result<Box<dyn Session>, String> {
-    let _ = argument;
+/// The room that a connection's address names: what follows the dialect in an `open` or `join` line, where the
+/// dialect has rooms in its addresses.
+pub(crate) fn room_of_address(dialect: Dialect, argument: Option<&str>) -> Option<String> {
     match dialect {
-        Dialect::Rooms => Ok(Box::new(RoomsSession::open(settings.clone(), origin, now))),
-        Dialect::Tmp | Dialect::Muca | Dialect::Bridge | Dialect::Messenger => {
-            Err(format!("{} has no session yet", dialect.as_str()))
-        }
+        Dialect::Tmp => argument.map(str::to_owned),
+        Dialect::Muca | Dialect::Rooms | Dialect::Bridge | Dialect::Messenger => None,
     }
 }
 

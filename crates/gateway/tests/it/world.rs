@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gateway::detect::{Detector, Verdict};
 use gateway::{Close, Outbox, Session, Settings};
 use hub::{
     AddressPolicy, CallId, Command, Dialect, Effect, Hub, HubConfig, Now, Origin, Reply, SessionId, Shared,
@@ -31,12 +32,41 @@ pub(crate) struct World {
 }
 
 struct Connection {
-    dialect: Dialect,
-    session: Box<dyn Session>,
+    address: IpAddr,
+    speaks: Speaks,
     /// What the peer has not taken yet.
     wire: Vec<Vec<u8>>,
     close: Option<Close>,
     ended_by_peer: bool,
+}
+
+/// What a connection speaks.
+enum Speaks {
+    /// Not known yet.
+    Something(Detector),
+    /// A dialect; the hub knows the session.
+    Dialect(Dialect, Box<dyn Session>),
+}
+
+impl Connection {
+    fn new(address: IpAddr, speaks: Speaks) -> Self {
+        Self { address, speaks, wire: Vec::new(), close: None, ended_by_peer: false }
+    }
+
+    /// The session, unless it is over or not begun.
+    fn session(&self) -> Option<&dyn Session> {
+        match &self.speaks {
+            Speaks::Dialect(_, session) if self.close.is_none() => Some(&**session),
+            Speaks::Dialect(..) | Speaks::Something(_) => None,
+        }
+    }
+
+    fn dialect(&self) -> Option<Dialect> {
+        match &self.speaks {
+            Speaks::Dialect(dialect, _) => Some(*dialect),
+            Speaks::Something(_) => None,
+        }
+    }
 }
 
 /// What is still to be done for the hub before the next thing from outside.
@@ -123,20 +153,45 @@ impl World {
         Err(format!("{name} can't sign in: expected {:?}, came {came:?}", shown(expected.to_vec())))
     }
 
-    /// Adds a connection that isn't open yet to anybody but the hub.
-    fn add(&mut self, name: &str, origin: Origin, session: Box<dyn Session>) -> Result<SessionId, String> {
+    /// Adds a connection under a name of its own.
+    fn add(&mut self, name: &str, connection: Connection) -> Result<SessionId, String> {
         if self.names.contains_key(name) {
             return Err(format!("{name} is the name of another connection"));
         }
         self.opened += 1;
         let id = SessionId::new(0, 0, self.opened);
         self.names.insert(name.to_owned(), id);
-        let dialect = origin.dialect;
-        self.connections
-            .insert(id, Connection { dialect, session, wire: Vec::new(), close: None, ended_by_peer: false });
+        let origin = connection.dialect().map(|dialect| Origin { dialect, address: connection.address });
+        self.connections.insert(id, connection);
+        if let Some(origin) = origin {
+            self.begin(id, origin);
+        }
+        Ok(id)
+    }
+
+    /// A connection's dialect is known: its session begins.
+    fn begin(&mut self, id: SessionId, origin: Origin) {
         self.hub.open(id, origin);
         self.call(id, |session, now, out| session.on_open(now, out));
-        Ok(id)
+    }
+
+    /// Gives bytes to a connection whose dialect isn't known yet. Gives back those that its session has to see.
+    fn detect(&mut self, id: SessionId, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        let Some(connection) = self.connections.get_mut(&id) else { return Ok(Vec::new()) };
+        let Speaks::Something(detector) = &mut connection.speaks else { return Ok(bytes.to_vec()) };
+        let dialect = match detector.feed(bytes) {
+            Verdict::Undecided => return Ok(Vec::new()),
+            Verdict::Dialect(dialect) => dialect,
+            Verdict::Http | Verdict::Tls => {
+                return Err("HTTP and TLS are spoken by the server only".to_owned());
+            }
+        };
+        let seen = [detector.seen(), bytes].concat();
+        let origin = Origin { dialect, address: connection.address };
+        let session = gateway::open(&self.settings, origin, self.now, None);
+        connection.speaks = Speaks::Dialect(dialect, session);
+        self.begin(id, origin);
+        Ok(seen)
     }
 
     /// The connection of this name that still has a session.
@@ -149,8 +204,9 @@ impl World {
         let Some(connection) = self.connections.get_mut(&id).filter(|found| found.close.is_none()) else {
             return;
         };
+        let Speaks::Dialect(_, session) = &mut connection.speaks else { return };
         let mut out = Outbox::default();
-        call(&mut *connection.session, self.now, &mut out);
+        call(&mut **session, self.now, &mut out);
         self.work.extend(out.commands.drain(..).map(|command| Work::Command(id, command)));
         connection.wire.extend(out.wire.iter().map(|message| message.to_vec()));
         if let Some(close) = out.close {
@@ -208,9 +264,9 @@ impl World {
             self.carry_out(fx);
             return true;
         }
-        let open = self.connections.iter().filter(|(_, connection)| connection.close.is_none());
+        let open = self.connections.iter();
         let first = open
-            .filter_map(|(id, connection)| Some((connection.session.wake_at()?, *id)))
+            .filter_map(|(id, connection)| Some((connection.session()?.wake_at()?, *id)))
             .min()
             .filter(|(at, _)| due(Some(*at)));
         let Some((_, id)) = first else { return false };
@@ -220,8 +276,8 @@ impl World {
 
     /// When the next timer is due.
     fn wake_at(&self) -> Option<Instant> {
-        let open = self.connections.values().filter(|connection| connection.close.is_none());
-        open.filter_map(|connection| connection.session.wake_at()).chain(self.hub.wake_at()).min()
+        let sessions = self.connections.values().filter_map(Connection::session);
+        sessions.filter_map(Session::wake_at).chain(self.hub.wake_at()).min()
     }
 
     fn take_call(&mut self, address: &str) -> Result<(CallId, std::net::SocketAddrV4), String> {
@@ -273,11 +329,16 @@ impl Host for World {
     }
 
     fn open(&mut self, opening: &Opening) -> Result<(), String> {
-        let dialect = dialects::by_name(&opening.dialect)?;
         let address = opening.from.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let origin = Origin { dialect, address };
-        let session = dialects::open(dialect, opening.argument.as_deref(), &self.settings, origin, self.now)?;
-        self.add(&opening.name, origin, session)?;
+        let speaks = if opening.dialect == "detect" {
+            Speaks::Something(Detector::default())
+        } else {
+            let dialect = dialects::by_name(&opening.dialect)?;
+            let origin = Origin { dialect, address };
+            let room = dialects::room_of_address(dialect, opening.argument.as_deref());
+            Speaks::Dialect(dialect, gateway::open(&self.settings, origin, self.now, room))
+        };
+        self.add(&opening.name, Connection::new(address, speaks))?;
         self.settle();
         Ok(())
     }
@@ -294,8 +355,9 @@ impl Host for World {
         if connection.is_some_and(|connection| connection.ended_by_peer) {
             return Err(format!("{name} has closed and can't send"));
         }
+        let bytes = self.detect(id, bytes)?;
         self.call(id, |session, now, out| {
-            if binary { session.on_binary(now, bytes, out) } else { session.on_bytes(now, bytes, out) }
+            if binary { session.on_binary(now, &bytes, out) } else { session.on_bytes(now, &bytes, out) }
         });
         self.settle();
         Ok(())
@@ -305,6 +367,9 @@ impl Host for World {
         let id = self.id(name)?;
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.ended_by_peer = true;
+            if connection.dialect().is_none() {
+                connection.close = Some(Close::ByPeer);
+            }
         }
         self.call(id, |session, now, out| session.on_eof(now, out));
         self.settle();
@@ -325,7 +390,7 @@ impl Host for World {
     }
 
     fn is_framed(&self, name: &str) -> bool {
-        let dialect = self.names.get(name).and_then(|id| self.connections.get(id)).map(|found| found.dialect);
+        let dialect = self.names.get(name).and_then(|id| self.connections.get(id)?.dialect());
         self.bytewise.unwrap_or_else(|| dialect.is_some_and(dialects::is_framed))
     }
 
@@ -333,7 +398,8 @@ impl Host for World {
         let (call, address) = self.take_call(address)?;
         let origin = Origin { dialect: Dialect::Bridge, address: IpAddr::V4(*address.ip()) };
         let session = dialects::open_call(&self.settings, origin, self.now)?;
-        let id = self.add(name, origin, session)?;
+        let speaks = Speaks::Dialect(Dialect::Bridge, session);
+        let id = self.add(name, Connection::new(origin.address, speaks))?;
         let mut fx = Vec::new();
         self.hub.answered(self.now, call, id, &mut fx);
         self.carry_out(fx);
