@@ -4,6 +4,7 @@
 //! below it, it does no input or output and asks no clock.
 
 pub mod detect;
+pub mod muca;
 mod open;
 mod outbox;
 pub mod pacer;
