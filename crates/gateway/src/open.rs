@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use hub::{Dialect, Now, Origin};
 
+use crate::muca::MucaSession;
 use crate::rooms::RoomsSession;
+use crate::tmp::TmpSession;
 use crate::{Session, Settings};
 
 /// Opens a session of the origin's dialect. `room` is the room that the connection's address names, in dialects
 /// that have rooms in their addresses.
 #[must_use]
 pub fn open(settings: &Arc<Settings>, origin: Origin, now: Now, room: Option<String>) -> Box<dyn Session> {
-    let _ = room;
     match origin.dialect {
+        Dialect::Tmp => Box::new(TmpSession::open(settings.clone(), origin, now, room)),
+        Dialect::Muca => Box::new(MucaSession::open(settings.clone(), origin, now)),
         Dialect::Rooms => Box::new(RoomsSession::open(settings.clone(), now)),
-        Dialect::Tmp | Dialect::Muca | Dialect::Bridge | Dialect::Messenger => Box::new(absent::Absent),
+        Dialect::Bridge | Dialect::Messenger => Box::new(absent::Absent),
     }
 }
 

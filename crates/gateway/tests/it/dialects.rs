@@ -51,6 +51,12 @@ pub(crate) fn sign_in(
     room: Option<&str>,
 ) -> Result<(), String> {
     match dialect {
+        Dialect::Tmp => {
+            world.swallow(name, &[b"tmp://STATE_UPG_1                     ::/                    ::/"])?;
+            world.say(name, &format!("tmp://SET_USR                         ::/{name:20}::/"));
+            let accepted = format!("tmp://STATE_UPG_2                     ::/{name:20}::/");
+            world.swallow(name, &[accepted.as_bytes()])
+        }
         Dialect::Rooms => {
             world.say(name, &format!("{name}_{}", room.unwrap_or("lobby")));
             world.advance(world.settings().pause);
@@ -59,7 +65,7 @@ pub(crate) fn sign_in(
             world.advance(Duration::from_millis(100));
             Ok(())
         }
-        Dialect::Tmp | Dialect::Muca | Dialect::Bridge | Dialect::Messenger => {
+        Dialect::Muca | Dialect::Bridge | Dialect::Messenger => {
             Err(format!("{} has no way to sign in yet", dialect.as_str()))
         }
     }
