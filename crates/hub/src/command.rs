@@ -55,6 +55,12 @@ pub enum Command {
     },
     /// The bridge dialect's own requests. Answered by [`Reply::Bridge`].
     Bridge(BridgeRequest),
+    /// The session can hold no more private messages for its bridge client, whose turn it is to write: until it
+    /// takes this back, senders are refused with [`Refusal::TooManyWaiting`]. Not answered.
+    Hold {
+        /// Whether it is full.
+        full: bool,
+    },
     /// Ends the user: the name is free, all its sessions are dismissed. Not answered.
     Leave,
 }

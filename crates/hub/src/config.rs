@@ -27,6 +27,8 @@ pub struct HubConfig {
     pub addresses: AddressPolicy,
     /// Bridge registrations kept at once.
     pub registrations_max: usize,
+    /// Bridge registrations kept at once from one host. This machine has no such limit.
+    pub registrations_per_host_max: usize,
     /// How long a bridge client may wait, and how long a pair is remembered.
     pub waiting_max: Duration,
 }
@@ -44,6 +46,7 @@ impl Default for HubConfig {
             roster_window: Duration::from_millis(50),
             addresses: AddressPolicy::default(),
             registrations_max: 10_000,
+            registrations_per_host_max: 64,
             waiting_max: Duration::from_secs(60 * 60),
         }
     }

@@ -199,9 +199,8 @@ impl Hub {
         let mut sessions: Vec<SessionId> = Vec::new();
         let mut ring: Vec<UserId> = Vec::new();
         for user in to {
-            sessions.extend(self.receiving_sessions(*user));
-            match self.reach(*user) {
-                Reach::Session => {}
+            match self.reach(said.card.user(), *user) {
+                Reach::Session => sessions.extend(self.receiving_sessions(*user)),
                 Reach::Ring => ring.push(*user),
                 Reach::Busy(refusal) if named == 1 => return Err(refusal),
                 Reach::Busy(_) => {}

@@ -196,6 +196,7 @@ impl Hub {
                 let answer = self.bridge(now, from, request, fx).map(Reply::Bridge);
                 self.answer(from, None, answer, fx);
             }
+            Command::Hold { full } => self.hold(from, full),
             Command::Leave => self.end_user_of(now, from, fx),
         }
     }

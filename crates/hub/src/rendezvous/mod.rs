@@ -3,7 +3,9 @@
 //! A bridge client has no connection while it waits. It is a user all the same: what is said to it is held while
 //! the server rings it, and handed over when it answers.
 
+mod call;
 mod policy;
+mod request;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
@@ -11,10 +13,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::names::Key;
-use crate::say::Reach;
 use crate::{
-    Audience, CallId, Card, Effect, Hub, Name, Now, Origin, Refusal, Reply, RoomName, SessionId, Shared,
-    UserId, Verdict,
+    CallId, Card, Effect, Hub, Name, Now, Origin, Refusal, Reply, RoomName, SessionId, Shared, UserId,
 };
 
 pub use policy::AddressPolicy;
@@ -44,6 +44,8 @@ pub enum BridgeRequest {
         /// The client's name.
         id: String,
     },
+    /// INFO: asks what is registered. Whether the asker may know is for the session to judge.
+    List,
 }
 
 /// Where a client says that it listens.
@@ -73,6 +75,8 @@ pub enum BridgeReply {
     Peer(Option<Peer>),
     /// The client is forgotten, if it was known.
     Forgotten,
+    /// What is registered.
+    Registrations(Vec<Registration>),
     /// The session is the client's conversation now.
     Attached {
         /// The client.
@@ -92,9 +96,6 @@ pub struct Registration {
     /// The address it was seen to come from.
     pub observed: IpAddr,
 }
-
-/// How many messages may wait while a client is being rung.
-const HELD_MAX: usize = 100;
 
 /// All that is known of bridge clients.
 #[derive(Debug, Default)]
@@ -124,11 +125,11 @@ enum State {
     /// It listens for a partner.
     Waiting { user: UserId },
     /// It is being rung, and this waits for it.
-    Ringing { user: UserId, call: CallId, held: Vec<Shared> },
-    /// It talks over a connection of ours.
-    Talking { user: UserId, session: SessionId, partner: Option<Key> },
-    /// It was given a partner, or was given to one, and talks without us.
-    Paired { user: UserId, partner: Key },
+    Ringing { user: UserId, call: CallId, held: Vec<Shared>, partner: Option<Key> },
+    /// It talks over a connection of ours. `full`: its session can hold no more for it.
+    Talking { user: UserId, session: SessionId, partner: Option<Key>, full: bool },
+    /// It was given a partner, or was given to one (then it `listens`), and talks without us.
+    Paired { user: UserId, partner: Key, listens: bool },
 }
 
 impl State {
@@ -144,9 +145,9 @@ impl State {
 
     fn partner(&self) -> Option<&Key> {
         match self {
-            Self::Talking { partner, .. } => partner.as_ref(),
+            Self::Talking { partner, .. } | Self::Ringing { partner, .. } => partner.as_ref(),
             Self::Paired { partner, .. } => Some(partner),
-            Self::Registered | Self::Waiting { .. } | Self::Ringing { .. } => None,
+            Self::Registered | Self::Waiting { .. } => None,
         }
     }
 }
@@ -209,198 +210,6 @@ impl Hub {
             declared: client.declared.clone(),
             observed: client.origin.address,
         })
-    }
-
-    /// A client that was rung has taken the call: `session` is its conversation.
-    pub fn answered(&mut self, now: Now, call: CallId, session: SessionId, fx: &mut Vec<Effect>) {
-        let Some(key) = self.rendezvous.calls.remove(&call) else {
-            fx.push(Effect::Reply { to: session, reply: Reply::Dismissed });
-            return;
-        };
-        let Some(client) = self.rendezvous.clients.get_mut(&key) else { return };
-        let State::Ringing { user, held, .. } = &mut client.state else { return };
-        let (user, held) = (*user, std::mem::take(held));
-        client.state = State::Talking { user, session, partner: None };
-        let Some(card) = self.attach(session, user) else { return };
-        fx.push(Effect::Reply { to: session, reply: Reply::Welcome { card, room: None } });
-        for event in held {
-            let id = event.id;
-            fx.push(Effect::Deliver { to: Audience::One(session), event });
-            self.receipt(session, id, Verdict::Received, fx);
-        }
-        self.touch(now, &key);
-    }
-
-    /// A client that was rung can't be reached: it is no longer present.
-    pub fn unanswered(&mut self, now: Now, call: CallId, fx: &mut Vec<Effect>) {
-        if let Some(key) = self.rendezvous.calls.get(&call).cloned() {
-            self.step_back(now, &key, fx);
-        }
-    }
-
-    /// Carries out a bridge client's request.
-    pub(crate) fn bridge(
-        &mut self,
-        now: Now,
-        from: SessionId,
-        request: BridgeRequest,
-        fx: &mut Vec<Effect>,
-    ) -> Result<BridgeReply, Refusal> {
-        let origin = self.sessions.get(&from).ok_or(Refusal::NotLoggedIn)?.origin;
-        match request {
-            BridgeRequest::Register { id, contact } => self.register(now, origin, &id, contact, fx),
-            BridgeRequest::Bridge { id } => {
-                let Some(key) = self.registered(origin, &id) else { return Ok(BridgeReply::Peer(None)) };
-                self.touch(now, &key);
-                self.pair_or_wait(now, &key)
-            }
-            BridgeRequest::Forget { id } => {
-                if let Some(key) = self.registered(origin, &id) {
-                    self.forget(now, &key, fx);
-                }
-                Ok(BridgeReply::Forgotten)
-            }
-            BridgeRequest::Attach { id } => {
-                let key = self.registered(origin, &id).ok_or(Refusal::NoSuchUser { name: id })?;
-                self.touch(now, &key);
-                self.attach_conversation(now, from, &key, fx)
-            }
-        }
-    }
-
-    fn register(
-        &mut self,
-        now: Now,
-        origin: Origin,
-        id: &str,
-        declared: Contact,
-        fx: &mut Vec<Effect>,
-    ) -> Result<BridgeReply, Refusal> {
-        let name = Name::new(id)?;
-        let key = Key::of(name.as_str());
-        let taken = || Refusal::NameTaken { name: name.to_string() };
-        match self.rendezvous.clients.get(&key) {
-            // Registering again is how a client starts over; but only it may, while others may be talking to it.
-            Some(client) if same_host(client.origin.address, origin.address) => self.step_back(now, &key, fx),
-            Some(Client { state: State::Registered, .. }) => {}
-            Some(_) => return Err(taken()),
-            None if self.rendezvous.clients.len() >= self.config.registrations_max => {
-                return Err(Refusal::ServerFull { what: "registrations" });
-            }
-            None => {}
-        }
-        if self.is_taken(&name, origin.dialect) {
-            return Err(taken());
-        }
-        let client = Client { name, declared, origin, expires: now.at, state: State::Registered };
-        if let Some(old) = self.rendezvous.clients.insert(key.clone(), client) {
-            self.rendezvous.expiries.remove(&(old.expires, key.clone()));
-        }
-        self.touch(now, &key);
-        Ok(BridgeReply::Registered)
-    }
-
-    /// The registration of this name, if it came from the same host.
-    fn registered(&self, origin: Origin, id: &str) -> Option<Key> {
-        let key = Key::of(Name::new(id).ok()?.as_str());
-        let client = self.rendezvous.clients.get(&key)?;
-        same_host(client.origin.address, origin.address).then_some(key)
-    }
-
-    fn pair_or_wait(&mut self, now: Now, key: &Key) -> Result<BridgeReply, Refusal> {
-        let Some(client) = self.rendezvous.clients.get(key) else { return Ok(BridgeReply::Peer(None)) };
-        match &client.state {
-            State::Waiting { .. } | State::Ringing { .. } => return Ok(BridgeReply::Peer(None)),
-            State::Talking { .. } | State::Paired { .. } => {
-                let partner = client.state.partner().and_then(|partner| self.peer(partner));
-                return Ok(BridgeReply::Peer(partner));
-            }
-            State::Registered => {}
-        }
-        let user = self.enter_client(now, key)?;
-        let partner = self.rendezvous.line.iter().find(|waiting| self.peer(waiting).is_some()).cloned();
-        let Some(partner) = partner else {
-            self.rendezvous.line.push_back(key.clone());
-            self.set_state(key, State::Waiting { user });
-            return Ok(BridgeReply::Peer(None));
-        };
-        self.rendezvous.line.retain(|waiting| *waiting != partner);
-        let peer = self.peer(&partner);
-        if let Some(peer) = &peer {
-            self.set_state(&partner, State::Paired { user: peer.card.user(), partner: key.clone() });
-        }
-        self.set_state(key, State::Paired { user, partner });
-        Ok(BridgeReply::Peer(peer))
-    }
-
-    fn attach_conversation(
-        &mut self,
-        now: Now,
-        from: SessionId,
-        key: &Key,
-        fx: &mut Vec<Effect>,
-    ) -> Result<BridgeReply, Refusal> {
-        if let Some(user) = self.sessions.get(&from).and_then(|session| session.user) {
-            let name = self.users.get(&user).map_or_else(String::new, |user| user.card.name().to_string());
-            return Err(Refusal::LoggedInAlready { name });
-        }
-        let partner = self.rendezvous.clients.get(key).and_then(|client| client.state.partner().cloned());
-        let state = self.rendezvous.clients.get(key).map(|client| &client.state);
-        let user = match state {
-            Some(State::Waiting { user } | State::Paired { user, .. }) => *user,
-            Some(State::Ringing { .. } | State::Talking { .. }) => {
-                return Err(Refusal::Busy { name: self.client_name(key) });
-            }
-            Some(State::Registered) | None => self.enter_client(now, key)?,
-        };
-        self.rendezvous.line.retain(|waiting| waiting != key);
-        self.set_state(key, State::Talking { user, session: from, partner: partner.clone() });
-        let card = self.attach(from, user).ok_or(Refusal::NotLoggedIn)?;
-        let partner = partner.and_then(|partner| self.client_card(&partner));
-        let _ = fx;
-        Ok(BridgeReply::Attached { card, partner })
-    }
-
-    /// Makes a session the one that a client's user is reached by.
-    fn attach(&mut self, session: SessionId, user: UserId) -> Option<Arc<Card>> {
-        self.sessions.get_mut(&session)?.user = Some(user);
-        let entry = self.users.get_mut(&user)?;
-        entry.sessions.push(session);
-        Some(entry.card.clone())
-    }
-
-    /// How a user can be reached who may be a bridge client.
-    pub(crate) fn reach(&self, user: UserId) -> Reach {
-        let Some(key) = self.rendezvous.users.get(&user) else { return Reach::Session };
-        let Some(client) = self.rendezvous.clients.get(key) else { return Reach::Session };
-        match &client.state {
-            State::Talking { .. } => Reach::Session,
-            State::Ringing { held, .. } if held.len() >= HELD_MAX => Reach::Busy(Refusal::TooManyWaiting),
-            State::Ringing { .. } => Reach::Ring,
-            State::Waiting { .. } if self.judged(client).is_some() => Reach::Ring,
-            State::Waiting { .. } | State::Paired { .. } | State::Registered => {
-                Reach::Busy(Refusal::Busy { name: client.name.to_string() })
-            }
-        }
-    }
-
-    /// Holds an event for a client that [`Hub::reach`] said to ring, and rings it if it isn't rung yet.
-    pub(crate) fn ring(&mut self, now: Now, user: UserId, event: Shared, fx: &mut Vec<Effect>) {
-        let Some(key) = self.rendezvous.users.get(&user).cloned() else { return };
-        let Some(client) = self.rendezvous.clients.get_mut(&key) else { return };
-        if let State::Ringing { held, .. } = &mut client.state {
-            held.push(event);
-            return;
-        }
-        let Some(address) = self.rendezvous.clients.get(&key).and_then(|client| self.judged(client)) else {
-            return;
-        };
-        let call = CallId(self.next_id());
-        self.rendezvous.line.retain(|waiting| *waiting != key);
-        self.rendezvous.calls.insert(call, key.clone());
-        self.set_state(&key, State::Ringing { user, call, held: vec![event] });
-        self.touch(now, &key);
-        fx.push(Effect::Ring { call, address });
     }
 
     /// A session has closed; if it was a client's conversation, that is over.
