@@ -52,7 +52,8 @@ pub enum Namespace {
     Muca,
     /// muca's UIDs: ASCII without white space.
     MucaUid,
-    /// Anything without `_`, which ends the name in a first message, and without ` - `, which ends it before a text.
+    /// Anything without `_`, which ends the name in a first message, and without ` - `, which ends it before a
+    /// text; nor may its end look like a part of what follows it there (`NAME (private) - text`).
     Rooms,
     /// ASCII letters and digits: bridge and messenger.
     Alphanumeric,
@@ -74,7 +75,7 @@ impl Namespace {
             Self::Muca => !name.contains([' ', ',']),
             // No canonical name is a UID: those have the dialect in them.
             Self::MucaUid => false,
-            Self::Rooms => !name.contains('_') && !name.contains(" - "),
+            Self::Rooms => !name.contains('_') && !name.contains(" - ") && !ends_like_mark(name),
             Self::Alphanumeric => name.bytes().all(|byte| byte.is_ascii_alphanumeric()),
         }
     }
@@ -100,10 +101,21 @@ impl Namespace {
                 let kept = ascii(name, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
                 format!("{kept}{number}@{}", dialect.as_str())
             }
-            Self::Rooms => format!("{}{number}", name.replace('_', "-").replace(" - ", "-")),
+            Self::Rooms => {
+                let mut kept = name.replace('_', "-").replace(" - ", "-");
+                if ends_like_mark(&kept) {
+                    kept = kept.replace(" -", "-").replace(['(', ')'], "");
+                }
+                format!("{kept}{number}")
+            }
             Self::Alphanumeric => format!("{}{number}", ascii(name, |c| c.is_ascii_alphanumeric())),
         }
     }
+}
+
+/// Whether a name's end would be taken for what stands between a name and a text in rooms.
+fn ends_like_mark(name: &str) -> bool {
+    name.ends_with(" -") || name.to_lowercase().contains("(private)")
 }
 
 /// `name` in ASCII, reduced to what `keep` allows; `user` if nothing is left.
@@ -124,6 +136,14 @@ mod tests {
         assert_eq!(derive(Namespace::Muca, "Ana María"), "Ana_María");
         assert_eq!(derive(Namespace::Rooms, "snake_case"), "snake-case");
         assert_eq!(derive(Namespace::Rooms, "bob - hi"), "bob-hi");
+        assert_eq!(derive(Namespace::Rooms, "bob -"), "bob-");
+        assert_eq!(derive(Namespace::Rooms, "bob (Private)"), "bob Private");
+        for name in ["bob -", "bob (private)", "a - b", "a_b"] {
+            assert!(
+                !Namespace::Rooms.is_legal(name)
+                    && Namespace::Rooms.is_legal(&derive(Namespace::Rooms, name))
+            );
+        }
         assert_eq!(derive(Namespace::Tmp, "a name that is far too long"), "a name that is far t");
         assert_eq!(derive(Namespace::Alphanumeric, "!!!"), "user");
         assert_eq!(derive(Namespace::Alphanumeric, "A l l"), "userAll");
