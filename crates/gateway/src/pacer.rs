@@ -20,15 +20,25 @@ pub struct Pacer {
     /// Above this many waiting messages they all go without a gap: for peers that would rather have two messages
     /// in one read than wait for minutes.
     patience: usize,
-    /// Before this nothing goes.
+    /// Before this nothing goes, unless patience has ended.
     free_at: Option<Instant>,
+    /// Before this nothing goes at all.
+    held_until: Option<Instant>,
 }
 
 impl Pacer {
     /// A queue of at most `bytes_max` bytes.
     #[must_use]
     pub fn new(gap: Duration, bytes_max: usize) -> Self {
-        Self { queue: VecDeque::new(), queued_bytes: 0, bytes_max, gap, patience: usize::MAX, free_at: None }
+        Self {
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            bytes_max,
+            gap,
+            patience: usize::MAX,
+            free_at: None,
+            held_until: None,
+        }
     }
 
     /// Gives up the gap while more than `messages` wait.
@@ -62,14 +72,17 @@ impl Pacer {
         }
     }
 
-    /// Lets nothing go for a while.
+    /// Lets nothing go for a while, however much waits.
     pub fn hold(&mut self, now: Now, duration: Duration) {
-        let until = now.at + duration;
-        self.free_at = Some(self.free_at.map_or(until, |at| at.max(until)));
+        self.held_until = self.held_until.max(Some(now.at + duration));
     }
 
     /// Sends what has become due.
     pub fn on_timer(&mut self, now: Now, out: &mut Outbox) {
+        if self.held_until.is_some_and(|at| at > now.at) {
+            return;
+        }
+        self.held_until = None;
         while self.queue.len() > self.patience || self.free_at.is_none_or(|at| at <= now.at) {
             let Some(message) = self.queue.pop_front() else { break };
             self.queued_bytes -= message.len();
@@ -92,7 +105,7 @@ impl Pacer {
     /// When [`Pacer::on_timer`] has something to do.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
-        if self.queue.is_empty() { None } else { self.free_at }
+        if self.queue.is_empty() { None } else { self.free_at.max(self.held_until) }
     }
 
     /// Whether nothing waits.
@@ -152,6 +165,22 @@ mod tests {
             pacer.push(now, message.into(), &mut out);
         }
         assert_eq!(sent(&mut out), ["1", "2"]);
+    }
+
+    #[test]
+    fn patience_waits_for_a_hold() {
+        let (pacer, mut out, now) = (Pacer::new(GAP, 100), Outbox::default(), start());
+        let mut pacer = pacer.with_patience(2);
+        pacer.hold(now, GAP * 3);
+        for message in ["1", "2", "3", "4"] {
+            pacer.push(now, message.into(), &mut out);
+        }
+        assert!(out.is_empty());
+        let then = now.plus(GAP * 3);
+        assert_eq!(pacer.wake_at(), Some(then.at));
+        pacer.on_timer(then, &mut out);
+        assert_eq!(sent(&mut out), ["1", "2"]);
+        assert_eq!(pacer.wake_at(), Some(then.at + GAP));
     }
 
     #[test]
