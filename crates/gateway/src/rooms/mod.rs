@@ -47,10 +47,7 @@ enum State {
     },
     Active(Box<Active>),
     /// The last message waits for its gap.
-    Leaving {
-        pacer: Pacer,
-        close: Close,
-    },
+    Leaving(Box<(Pacer, Close)>),
     Closed,
 }
 
@@ -60,6 +57,8 @@ struct Active {
     room: Arc<RoomCard>,
     pacer: Pacer,
     tokens: u32,
+    /// How often the hub was asked who is here and has not answered.
+    asked: u32,
     /// The peer has closed: the answer to a last question ends the session, so that all answers to what it said
     /// before are on their way.
     ended: bool,
@@ -134,7 +133,8 @@ impl RoomsSession {
         if framing == Framing::Reads {
             pacer.hold(now, AFTER_WELCOME);
         }
-        self.state = State::Active(Box::new(Active { framing, card, room, pacer, tokens: 0, ended: false }));
+        self.state =
+            State::Active(Box::new(Active { framing, card, room, pacer, tokens: 0, asked: 0, ended: false }));
         self.on_frames(now, out);
         if ended {
             self.on_eof(now, out);
@@ -147,10 +147,10 @@ impl RoomsSession {
             State::Active(active) => {
                 let Active { framing, mut pacer, .. } = *active;
                 pacer.push(now, wire::message(&ServerFrame::Exit, framing), out);
-                self.state = State::Leaving { pacer, close };
+                self.state = State::Leaving(Box::new((pacer, close)));
                 self.on_timer(now, out);
             }
-            State::Leaving { pacer, close } => self.state = State::Leaving { pacer, close },
+            State::Leaving(leaving) => self.state = State::Leaving(leaving),
             State::Greeting { .. } | State::Entering { .. } | State::Closed => out.close(close),
         }
     }
@@ -169,8 +169,8 @@ impl Active {
                 let (text, token) = (rest.to_owned(), Some(Token(self.tokens)));
                 out.command(Command::Say(Say { to: To::Leading, text, bare: false, token }));
             }
-            Some(Slash::Who) => out.command(Command::Who { room: self.room.id() }),
-            Some(Slash::History) => self.notice(settings, now, "this server keeps no history", out),
+            Some(Slash::Who) => self.ask(out),
+            Some(Slash::History) => self.notice(settings, now, "this server keeps no history yet", out),
             // An empty line is somebody pressing a key; the protocol has no empty messages.
             None if text.trim().is_empty() => {}
             None => {
@@ -183,6 +183,11 @@ impl Active {
             }
         }
         false
+    }
+
+    fn ask(&mut self, out: &mut Outbox) {
+        self.asked += 1;
+        out.command(Command::Who { room: self.room.id() });
     }
 
     /// Tells the user something in the server's own name.
@@ -199,8 +204,9 @@ impl Active {
 
     fn on_reply(&mut self, settings: &Settings, now: Now, reply: Reply, out: &mut Outbox) {
         match reply {
-            Reply::Members { .. } if self.ended => self.end(out),
+            Reply::Members { .. } if self.ended && self.asked == 1 => self.end(out),
             Reply::Members { members, .. } => {
+                self.asked = self.asked.saturating_sub(1);
                 let names: Vec<_> = members.iter().map(|card| card.wire_name(Namespace::Rooms)).collect();
                 self.notice(settings, now, &format!("here: {}", names.join(", ")), out);
             }
@@ -235,9 +241,8 @@ impl Active {
 impl Session for RoomsSession {
     fn on_bytes(&mut self, now: Now, bytes: &[u8], out: &mut Outbox) {
         self.decoder.feed(bytes);
-        let is_first = self.decoder.buffered() == bytes.len();
         if let State::Greeting { deadline, pause } = &mut self.state {
-            if is_first && pause.is_none() {
+            if pause.is_none() {
                 *deadline = now.at + self.settings.login;
             }
             *pause = Some(now.at + self.settings.pause);
@@ -253,13 +258,16 @@ impl Session for RoomsSession {
         self.decoder.finish();
         self.on_frames(now, out);
         match &mut self.state {
-            State::Greeting { .. } => out.close(Close::ByPeer),
+            State::Greeting { .. } => {
+                self.state = State::Closed;
+                out.close(Close::ByPeer);
+            }
             State::Entering { ended, .. } => *ended = true,
             State::Active(active) => {
                 active.ended = true;
-                out.command(Command::Who { room: active.room.id() });
+                active.ask(out);
             }
-            State::Leaving { .. } | State::Closed => {}
+            State::Leaving(_) | State::Closed => {}
         }
     }
 
@@ -288,7 +296,7 @@ impl Session for RoomsSession {
             }
             (_, Reply::Dismissed) => self.leave(now, Close::Dismissed, out),
             (State::Active(active), reply) => active.on_reply(&self.settings, now, reply, out),
-            (State::Greeting { .. } | State::Entering { .. } | State::Leaving { .. } | State::Closed, _) => {}
+            (State::Greeting { .. } | State::Entering { .. } | State::Leaving(_) | State::Closed, _) => {}
         }
     }
 
@@ -307,7 +315,8 @@ impl Session for RoomsSession {
                 self.on_frames(now, out);
             }
             State::Active(active) => active.pacer.on_timer(now, out),
-            State::Leaving { pacer, close } => {
+            State::Leaving(leaving) => {
+                let (pacer, close) = &mut **leaving;
                 pacer.on_timer(now, out);
                 if pacer.is_empty() {
                     out.close(close.clone());
@@ -328,7 +337,7 @@ impl Session for RoomsSession {
                 Some(pause.map_or(*deadline, |pause| pause.min(*deadline)))
             }
             State::Active(active) => active.pacer.wake_at(),
-            State::Leaving { pacer, .. } => pacer.wake_at(),
+            State::Leaving(leaving) => leaving.0.wake_at(),
             State::Entering { .. } | State::Closed => None,
         }
     }
@@ -336,7 +345,17 @@ impl Session for RoomsSession {
     fn user_name(&self) -> Option<&str> {
         match &self.state {
             State::Active(active) => Some(active.card.name().as_str()),
-            State::Greeting { .. } | State::Entering { .. } | State::Leaving { .. } | State::Closed => None,
+            State::Greeting { .. } | State::Entering { .. } | State::Leaving(_) | State::Closed => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_session_is_small() {
+        assert!(size_of::<RoomsSession>() <= 256, "{}", size_of::<RoomsSession>());
     }
 }
