@@ -1,0 +1,79 @@
+//! The other people's programs that the tests drive: what is missing is installed.
+
+use std::path::PathBuf;
+
+use crate::sh::{self, Outcome, command, say};
+
+/// Tells the tests where [`folder`] is.
+pub(crate) const VARIABLE: &str = "TEST_TOOLS";
+
+/// A program, and the Debian package that has it.
+struct Tool {
+    program: &'static str,
+    arguments: &'static [&'static str],
+    package: &'static str,
+}
+
+const TOOLS: &[Tool] = &[
+    Tool { program: "nc", arguments: &["-h"], package: "netcat-openbsd" },
+    Tool { program: "chromium", arguments: &["--version"], package: "chromium" },
+    Tool { program: "chromedriver", arguments: &["--version"], package: "chromium-driver" },
+    Tool { program: "python3", arguments: &["--version"], package: "python3" },
+    Tool { program: "python3", arguments: &["-c", "import venv, ensurepip"], package: "python3-venv" },
+];
+
+/// The rooms protocol's own client, from PyPI.
+const CLIENT: &str = "cn_tcp_server==0.0.2";
+
+/// Where what does not come from Debian is installed.
+pub(crate) fn folder() -> PathBuf {
+    sh::target().join("test-tools")
+}
+
+/// Installs what is missing; does nothing, and needs no rights, if everything is there.
+pub(crate) fn install() -> Outcome {
+    let missing: Vec<&str> = TOOLS
+        .iter()
+        .filter(|tool| !sh::works(command(tool.program).args(tool.arguments)))
+        .map(|tool| tool.package)
+        .collect();
+    if !missing.is_empty() {
+        install_packages(&missing)?;
+    }
+    install_client()
+}
+
+fn install_packages(packages: &[&str]) -> Outcome {
+    let wanted = packages.join(" ");
+    say(&format!("the tests need Debian packages that are not installed: {wanted}"));
+    let by_hand = format!("install them by hand, with: apt-get install {wanted}");
+    if !sh::works(command("apt-get").arg("--version")) {
+        return Err(format!("there is no apt-get here\nhint: {by_hand} (or what your system calls them)"));
+    }
+    let root = sh::read(command("id").arg("-u"))?.trim() == "0";
+    if !root && !sh::works(command("sudo").args(["-n", "true"])) {
+        return Err(format!(
+            "only root can install packages, and sudo without a password is not there\nhint: {by_hand}"
+        ));
+    }
+    let apt = |arguments: &[&str]| {
+        let mut apt = if root { command("apt-get") } else { command("sudo") };
+        if !root {
+            apt.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        }
+        sh::run(apt.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
+    };
+    apt(&["update", "-q"])?;
+    apt(&[&["install", "-q", "-y", "--no-install-recommends"], packages].concat())
+}
+
+fn install_client() -> Outcome {
+    let folder = folder().join("venv");
+    let python = folder.join("bin/python");
+    if sh::works(command(&python).args(["-c", "import tcp_chat.client"])) {
+        return Ok(());
+    }
+    say(&format!("the tests need {CLIENT} from PyPI: installing it into {}", folder.display()));
+    sh::run(command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    sh::run(command(&python).args(["-m", "pip", "install", "-q", "--disable-pip-version-check", CLIENT]))
+}
