@@ -15,7 +15,7 @@ use crate::{Session, Settings};
 pub fn open(settings: &Arc<Settings>, origin: Origin, now: Now, room: Option<String>) -> Box<dyn Session> {
     match origin.dialect {
         Dialect::Tmp => Box::new(TmpSession::open(settings.clone(), origin, now, room)),
-        Dialect::Muca => Box::new(MucaSession::open(settings.clone(), origin, now)),
+        Dialect::Muca => Box::new(MucaSession::open(settings.clone(), now)),
         Dialect::Rooms => Box::new(RoomsSession::open(settings.clone(), now)),
         Dialect::Bridge | Dialect::Messenger => Box::new(absent::Absent),
     }

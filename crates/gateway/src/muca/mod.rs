@@ -56,7 +56,7 @@ struct Active {
 impl MucaSession {
     /// A connection that nothing was read from yet.
     #[must_use]
-    pub fn open(settings: Arc<Settings>, _: hub::Origin, now: Now) -> Self {
+    pub fn open(settings: Arc<Settings>, now: Now) -> Self {
         Self {
             decoder: Decoder::new(settings.frame_bytes_max),
             pacer: Pacer::new(settings.muca_gap, settings.queue_bytes_max),

@@ -33,7 +33,7 @@ impl Bench {
         self.opened += 1;
         let id = SessionId::new(0, 0, self.opened);
         self.hub.open(id, origin);
-        let session = MucaSession::open(self.settings.clone(), origin, self.now);
+        let session = MucaSession::open(self.settings.clone(), self.now);
         Peer { id, session, out: Outbox::default() }
     }
 

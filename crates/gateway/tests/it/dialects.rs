@@ -65,7 +65,20 @@ pub(crate) fn sign_in(
             world.advance(Duration::from_millis(100));
             Ok(())
         }
-        Dialect::Muca | Dialect::Bridge | Dialect::Messenger => {
+        Dialect::Muca => {
+            world.say(name, &format!(r#"{{"CMD": "JOIN", "UN": "{name}", "UID": "{name}@muca.test"}}"#));
+            world.swallow(name, &[br#"{"CMD": "ACK", "TYPE": "OKAY"}"#])?;
+            // The LIST comes after a gap, and nothing after it for another; let that be over.
+            let gap = world.settings().muca_gap;
+            world.advance(gap.max(Duration::from_millis(50)));
+            let came = world.texts(name);
+            if came.is_empty() || came.iter().any(|came| !came.starts_with(r#"{"CMD": "LIST", "#)) {
+                return Err(format!("{name} can't sign in: expected a LIST, came {came:?}"));
+            }
+            world.advance(gap);
+            Ok(())
+        }
+        Dialect::Bridge | Dialect::Messenger => {
             Err(format!("{} has no way to sign in yet", dialect.as_str()))
         }
     }
