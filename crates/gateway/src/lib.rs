@@ -3,6 +3,7 @@
 //! A [`Session`] takes bytes, events and replies, and leaves bytes and commands in an [`Outbox`]. Like everything
 //! below it, it does no input or output and asks no clock.
 
+pub mod bridge;
 pub mod detect;
 pub mod muca;
 mod open;

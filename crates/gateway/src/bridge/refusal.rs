@@ -1,0 +1,23 @@
+//! What a bridge client is told when the hub says no.
+
+use hub::Refusal;
+
+/// The words of an `ERROR`'s `Message`, or of a notice in a conversation.
+pub(super) fn words(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::NotLoggedIn => "register first".to_owned(),
+        Refusal::LoggedInAlready { name } => format!("this connection is the conversation of {name}"),
+        Refusal::NoSuchUser { name } => format!("nobody here is called {name}"),
+        Refusal::Busy { name } => format!("{name} is talking to somebody else"),
+        Refusal::NameTaken { .. }
+        | Refusal::NameMalformed { .. }
+        | Refusal::RoomMalformed { .. }
+        | Refusal::RoomFull { .. }
+        | Refusal::NotInRoom
+        | Refusal::TextEmpty
+        | Refusal::TextTooLong { .. }
+        | Refusal::TooFast { .. }
+        | Refusal::TooManyWaiting
+        | Refusal::ServerFull { .. } => refusal.to_string(),
+    }
+}
