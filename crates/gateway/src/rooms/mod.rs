@@ -1,28 +1,18 @@
 //! A rooms session: `NAME_ROOM`, a code, then plain text both ways (`docs/protocols/rooms.md`).
 
+mod active;
 mod refusal;
 mod wire;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::Bytes;
-use hub::{
-    Card, Command, Dialect, Leg, Login, Namespace, Now, Outcome, Refusal, Reply, RoomCard, Say, Shared, To,
-    Token,
-};
+use hub::{Card, Command, Leg, Login, Now, Reply, RoomCard, Shared};
 use proto::rooms::{ClientFrame, Code, Decoder, Framing, ServerFrame};
 
 use crate::pacer::Pacer;
-use crate::slash::Slash;
-use crate::{Close, Outbox, Session, Settings, form};
-
-/// Nothing follows `200` for this long: clients compare what one `recv` gave with `200`.
-const AFTER_WELCOME: Duration = Duration::from_millis(100);
-/// With more messages than this waiting they are sent without a gap.
-const WAITING_MAX: usize = 50;
-/// What a line client types to leave.
-const EXIT: &str = "/exit";
+use crate::{Close, Outbox, Session, Settings};
+use active::Active;
 
 /// One client's session.
 pub struct RoomsSession {
@@ -49,19 +39,6 @@ enum State {
     /// The last message waits for its gap.
     Leaving(Box<(Pacer, Close)>),
     Closed,
-}
-
-struct Active {
-    framing: Framing,
-    card: Arc<Card>,
-    room: Arc<RoomCard>,
-    pacer: Pacer,
-    tokens: u32,
-    /// How often the hub was asked who is here and has not answered.
-    asked: u32,
-    /// The peer has closed: the answer to a last question ends the session, so that all answers to what it said
-    /// before are on their way.
-    ended: bool,
 }
 
 impl RoomsSession {
@@ -124,17 +101,8 @@ impl RoomsSession {
 
     fn on_welcome(&mut self, now: Now, card: Arc<Card>, room: Arc<RoomCard>, out: &mut Outbox) {
         let State::Entering { framing, ended } = self.state else { return };
-        let gap = match framing {
-            Framing::Reads => self.settings.rooms_gap,
-            Framing::Lines => Duration::ZERO,
-        };
-        let mut pacer = Pacer::new(gap, self.settings.queue_bytes_max).with_patience(WAITING_MAX);
-        pacer.push(now, wire::message(&ServerFrame::Code(Code::Welcome), framing), out);
-        if framing == Framing::Reads {
-            pacer.hold(now, AFTER_WELCOME);
-        }
-        self.state =
-            State::Active(Box::new(Active { framing, card, room, pacer, tokens: 0, asked: 0, ended: false }));
+        let active = Active::enter(&self.settings, now, framing, (card, room), out);
+        self.state = State::Active(Box::new(active));
         self.on_frames(now, out);
         if ended {
             self.on_eof(now, out);
@@ -145,96 +113,13 @@ impl RoomsSession {
     fn leave(&mut self, now: Now, close: Close, out: &mut Outbox) {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Active(active) => {
-                let Active { framing, mut pacer, .. } = *active;
-                pacer.push(now, wire::message(&ServerFrame::Exit, framing), out);
+                let pacer = active.leave(now, out);
                 self.state = State::Leaving(Box::new((pacer, close)));
                 self.on_timer(now, out);
             }
             State::Leaving(leaving) => self.state = State::Leaving(leaving),
             State::Greeting { .. } | State::Entering { .. } | State::Closed => out.close(close),
         }
-    }
-}
-
-impl Active {
-    /// A text that came from the peer; whether it asks for the end.
-    fn on_text(&mut self, settings: &Settings, now: Now, text: String, out: &mut Outbox) -> bool {
-        let commands = settings.commands;
-        if commands && self.framing == Framing::Lines && text.trim_end() == EXIT {
-            return true;
-        }
-        match Slash::parse(&text).filter(|_| commands) {
-            Some(Slash::Msg(rest)) => {
-                self.tokens = self.tokens.wrapping_add(1);
-                let (text, token) = (rest.to_owned(), Some(Token(self.tokens)));
-                out.command(Command::Say(Say { to: To::Leading, text, bare: false, token }));
-            }
-            Some(Slash::Who) => self.ask(out),
-            Some(Slash::History) => self.notice(settings, now, "this server keeps no history yet", out),
-            // An empty line is somebody pressing a key; the protocol has no empty messages.
-            None if text.trim().is_empty() => {}
-            None => {
-                out.command(Command::Say(Say {
-                    to: To::Room(self.room.id()),
-                    text,
-                    bare: false,
-                    token: None,
-                }));
-            }
-        }
-        false
-    }
-
-    fn ask(&mut self, out: &mut Outbox) {
-        self.asked += 1;
-        out.command(Command::Who { room: self.room.id() });
-    }
-
-    /// Tells the user something in the server's own name.
-    fn notice(&mut self, settings: &Settings, now: Now, text: &str, out: &mut Outbox) {
-        let max = settings.legacy_bytes_max;
-        for message in wire::texts(&settings.server_name, true, text, self.framing, max) {
-            self.send(now, message, out);
-        }
-    }
-
-    fn send(&mut self, now: Now, message: Bytes, out: &mut Outbox) {
-        self.pacer.push(now, message, out);
-    }
-
-    fn on_reply(&mut self, settings: &Settings, now: Now, reply: Reply, out: &mut Outbox) {
-        match reply {
-            Reply::Members { .. } if self.ended && self.asked == 1 => self.end(out),
-            Reply::Members { members, .. } => {
-                self.asked = self.asked.saturating_sub(1);
-                let names: Vec<_> = members.iter().map(|card| card.wire_name(Namespace::Rooms)).collect();
-                self.notice(settings, now, &format!("here: {}", names.join(", ")), out);
-            }
-            Reply::Refused { refusal: Refusal::NotInRoom, .. } if self.ended => self.end(out),
-            Reply::Refused { refusal, .. } => self.notice(settings, now, &refusal::words(&refusal), out),
-            Reply::Outcome { outcome, .. } => match outcome {
-                Outcome::Delivered => {}
-                Outcome::Rejected => {
-                    self.notice(settings, now, "your private message was not accepted", out);
-                }
-                Outcome::Undelivered => {
-                    self.notice(settings, now, "your private message was not delivered", out);
-                }
-            },
-            // Answers to what this session never asks.
-            Reply::Welcome { .. }
-            | Reply::Complete { .. }
-            | Reply::Incomplete
-            | Reply::ReceiptElsewhere { .. }
-            | Reply::Bridge(_)
-            | Reply::Dismissed => {}
-        }
-    }
-
-    /// The peer has closed and all that it said before is done.
-    fn end(&mut self, out: &mut Outbox) {
-        self.pacer.flush(out);
-        out.close(Close::ByPeer);
     }
 }
 
@@ -263,24 +148,14 @@ impl Session for RoomsSession {
                 out.close(Close::ByPeer);
             }
             State::Entering { ended, .. } => *ended = true,
-            State::Active(active) => {
-                active.ended = true;
-                active.ask(out);
-            }
+            State::Active(active) => active.on_eof(out),
             State::Leaving(_) | State::Closed => {}
         }
     }
 
     fn on_event(&mut self, now: Now, event: &Shared, out: &mut Outbox) {
-        let State::Active(active) = &mut self.state else { return };
-        let (framing, max) = (active.framing, self.settings.legacy_bytes_max);
-        let variant = match framing {
-            Framing::Reads => 0,
-            Framing::Lines => 1,
-        };
-        let messages = event.encoded(form(Dialect::Rooms, variant), |event| wire::event(event, framing, max));
-        for message in messages {
-            active.send(now, message.clone(), out);
+        if let State::Active(active) = &mut self.state {
+            active.on_event(&self.settings, now, event, out);
         }
     }
 

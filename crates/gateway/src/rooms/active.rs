@@ -1,0 +1,159 @@
+//! A rooms client that is logged in: what it says, and what it is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hub::{
+    Card, Command, Dialect, Namespace, Now, Outcome, Refusal, Reply, RoomCard, Say, Shared, To, Token,
+};
+use proto::rooms::{Code, Framing, ServerFrame};
+
+use super::{refusal, wire};
+use crate::pacer::Pacer;
+use crate::slash::Slash;
+use crate::{Close, Outbox, Settings, form};
+
+/// Nothing follows `200` for this long: clients compare what one `recv` gave with `200`.
+const AFTER_WELCOME: Duration = Duration::from_millis(100);
+/// With more messages than this waiting they are sent without a gap.
+const WAITING_MAX: usize = 50;
+/// What a line client types to leave.
+const EXIT: &str = "/exit";
+
+/// A logged-in client's side of the session.
+pub(super) struct Active {
+    pub(super) framing: Framing,
+    pub(super) card: Arc<Card>,
+    room: Arc<RoomCard>,
+    pub(super) pacer: Pacer,
+    tokens: u32,
+    /// How often the hub was asked who is here and has not answered.
+    asked: u32,
+    /// The peer has closed: the answer to a last question ends the session, so that all answers to what it said
+    /// before are on their way.
+    ended: bool,
+}
+
+impl Active {
+    /// Tells the client that it is in, and lets nothing follow that for a while.
+    pub(super) fn enter(
+        settings: &Settings,
+        now: Now,
+        framing: Framing,
+        (card, room): (Arc<Card>, Arc<RoomCard>),
+        out: &mut Outbox,
+    ) -> Self {
+        let gap = match framing {
+            Framing::Reads => settings.rooms_gap,
+            Framing::Lines => Duration::ZERO,
+        };
+        let mut pacer = Pacer::new(gap, settings.queue_bytes_max).with_patience(WAITING_MAX);
+        pacer.push(now, wire::message(&ServerFrame::Code(Code::Welcome), framing), out);
+        if framing == Framing::Reads {
+            pacer.hold(now, AFTER_WELCOME);
+        }
+        Self { framing, card, room, pacer, tokens: 0, asked: 0, ended: false }
+    }
+
+    /// The peer has closed: once all that it said is answered, the session ends.
+    pub(super) fn on_eof(&mut self, out: &mut Outbox) {
+        self.ended = true;
+        self.ask(out);
+    }
+
+    /// Passes on what happened.
+    pub(super) fn on_event(&mut self, settings: &Settings, now: Now, event: &Shared, out: &mut Outbox) {
+        let (framing, max) = (self.framing, settings.legacy_bytes_max);
+        let variant = match framing {
+            Framing::Reads => 0,
+            Framing::Lines => 1,
+        };
+        let messages = event.encoded(form(Dialect::Rooms, variant), |event| wire::event(event, framing, max));
+        for message in messages {
+            self.pacer.push(now, message.clone(), out);
+        }
+    }
+
+    /// Puts the last message behind all others, and gives back what has to be emptied before the end.
+    pub(super) fn leave(mut self, now: Now, out: &mut Outbox) -> Pacer {
+        self.pacer.push(now, wire::message(&ServerFrame::Exit, self.framing), out);
+        self.pacer
+    }
+
+    /// A text that came from the peer; whether it asks for the end.
+    pub(super) fn on_text(&mut self, settings: &Settings, now: Now, text: String, out: &mut Outbox) -> bool {
+        let commands = settings.commands;
+        if commands && self.framing == Framing::Lines && text.trim_end() == EXIT {
+            return true;
+        }
+        match Slash::parse(&text).filter(|_| commands) {
+            Some(Slash::Msg(rest)) => {
+                self.tokens = self.tokens.wrapping_add(1);
+                let (text, token) = (rest.to_owned(), Some(Token(self.tokens)));
+                out.command(Command::Say(Say { to: To::Leading, text, bare: false, token }));
+            }
+            Some(Slash::Who) => self.ask(out),
+            Some(Slash::History) => self.notice(settings, now, "this server keeps no history yet", out),
+            // An empty line is somebody pressing a key; the protocol has no empty messages.
+            None if text.trim().is_empty() => {}
+            None => {
+                out.command(Command::Say(Say {
+                    to: To::Room(self.room.id()),
+                    text,
+                    bare: false,
+                    token: None,
+                }));
+            }
+        }
+        false
+    }
+
+    fn ask(&mut self, out: &mut Outbox) {
+        self.asked += 1;
+        out.command(Command::Who { room: self.room.id() });
+    }
+
+    /// Tells the user something in the server's own name.
+    fn notice(&mut self, settings: &Settings, now: Now, text: &str, out: &mut Outbox) {
+        let max = settings.legacy_bytes_max;
+        for message in wire::texts(&settings.server_name, true, text, self.framing, max) {
+            self.pacer.push(now, message, out);
+        }
+    }
+
+    /// Tells what the hub answered.
+    pub(super) fn on_reply(&mut self, settings: &Settings, now: Now, reply: Reply, out: &mut Outbox) {
+        match reply {
+            Reply::Members { .. } if self.ended && self.asked == 1 => self.end(out),
+            Reply::Members { members, .. } => {
+                self.asked = self.asked.saturating_sub(1);
+                let names: Vec<_> = members.iter().map(|card| card.wire_name(Namespace::Rooms)).collect();
+                self.notice(settings, now, &format!("here: {}", names.join(", ")), out);
+            }
+            Reply::Refused { refusal: Refusal::NotInRoom, .. } if self.ended => self.end(out),
+            Reply::Refused { refusal, .. } => self.notice(settings, now, &refusal::words(&refusal), out),
+            Reply::Outcome { outcome, .. } => match outcome {
+                Outcome::Delivered => {}
+                Outcome::Rejected => {
+                    self.notice(settings, now, "your private message was not accepted", out);
+                }
+                Outcome::Undelivered => {
+                    self.notice(settings, now, "your private message was not delivered", out);
+                }
+            },
+            // Answers to what this session never asks.
+            Reply::Welcome { .. }
+            | Reply::Complete { .. }
+            | Reply::Incomplete
+            | Reply::ReceiptElsewhere { .. }
+            | Reply::Bridge(_)
+            | Reply::Dismissed => {}
+        }
+    }
+
+    /// The peer has closed and all that it said before is done.
+    fn end(&mut self, out: &mut Outbox) {
+        self.pacer.flush(out);
+        out.close(Close::ByPeer);
+    }
+}
