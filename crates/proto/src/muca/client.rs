@@ -252,3 +252,92 @@ impl crate::client::Client for Client {
         out.tell(Happening::Hangup { link: Link::Main });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Client as _;
+
+    fn happenings(client: &mut Client, input: &str) -> Vec<Happening> {
+        let mut out = ClientOutbox::default();
+        for byte in input.as_bytes() {
+            client.on_bytes(Link::Main, &[*byte], &mut out);
+        }
+        assert!(out.wire.is_empty());
+        out.happenings
+    }
+
+    fn joined() -> Client {
+        let mut client = Client::new("ana", "ana@x", Framing::Bare, 1000);
+        let mut out = ClientOutbox::default();
+        client.on_connected(Link::Main, &mut out);
+        assert_eq!(out.wire, [(Link::Main, r#"{"CMD": "JOIN", "UN": "ana", "UID": "ana@x"}"#.into())]);
+        let list = r#"{"CMD": "LIST", "DATA": [{"UN": "bob", "UID": "b@x"}, {"UN": "ana", "UID": "ana@x"}]}"#;
+        let came = happenings(&mut client, &format!(r#"{{"CMD": "ACK", "TYPE": "OKAY"}}{list}"#));
+        let names = vec!["bob".to_owned(), "ana".to_owned()];
+        assert_eq!(came, [Happening::SignedIn { name: "ana".to_owned() }, Happening::People { names }]);
+        client
+    }
+
+    fn written(call: impl FnOnce(&mut ClientOutbox) -> Result<(), ProtocolError>) -> String {
+        let mut out = ClientOutbox::default();
+        call(&mut out).unwrap();
+        let (_, bytes) = out.wire.pop().unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn names_and_uids_are_translated_by_the_list() {
+        let mut client = joined();
+        for to in ["bob", "b@x"] {
+            assert_eq!(
+                written(|out| client.tell(to, "hi", out)),
+                r#"{"CMD": "SEND", "MSG": "hi", "TO": ["b@x"], "FROM": "ana@x"}"#
+            );
+        }
+        assert_eq!(
+            written(|out| client.say("hi", out)),
+            r#"{"CMD": "SEND", "MSG": "hi", "TO": [], "FROM": "ana@x"}"#
+        );
+        let nobody = client.tell("cid", "hi", &mut ClientOutbox::default());
+        assert_eq!(nobody, Err(ProtocolError::unknown("recipient", b"cid")));
+        let message = |kind: &str, from: &str| {
+            format!(r#"{{"CMD": "MSG", "TYPE": "{kind}", "MSG": "}}{{\n", "FROM": "{from}"}}"#)
+        };
+        for (kind, from, name, private) in
+            [("ALL", "b@x", "bob", false), ("GROUP", "b@x", "bob", true), ("PRIVATE", "new@x", "new@x", true)]
+        {
+            let text = "}{".to_owned();
+            let expected = Happening::Message { from: name.to_owned(), text, private };
+            assert_eq!(happenings(&mut client, &message(kind, from)), [expected]);
+        }
+    }
+
+    #[test]
+    fn what_other_servers_get_wrong_confuses_and_no_more() {
+        let mut client = joined();
+        for (input, error) in [
+            (r#"{"CMD": "MSG", "TYPE": "N/A"}"#, ProtocolError::unknown("TYPE", b"N/A")),
+            (r#"{"CMD": "MSG", "TYPE": "ALL", "MSG": "hi"}"#, ProtocolError::Missing { what: "FROM" }),
+            (r#"{"CMD": "LIST", "DATA": [1]}"#, ProtocolError::Missing { what: "UID" }),
+        ] {
+            assert_eq!(happenings(&mut client, input), [Happening::Confused(error)]);
+        }
+        let refused = happenings(&mut client, r#"{"CMD": "ACK", "TYPE": "FAIL"}"#);
+        assert!(matches!(refused.as_slice(), [Happening::Refused { code, .. }] if code == "FAIL"));
+        assert!(client.say("still here", &mut ClientOutbox::default()).is_ok());
+    }
+
+    #[test]
+    fn out_of_place() {
+        let mut client = Client::new("ana", "ana@x", Framing::Length, 50);
+        let mut out = ClientOutbox::default();
+        assert!(matches!(client.say("hi", &mut out), Err(ProtocolError::OutOfPlace { .. })));
+        assert!(matches!(client.typing(&mut out), Err(ProtocolError::OutOfPlace { .. })));
+        let came = happenings(&mut client, &"{\"a\": [".repeat(10));
+        assert!(
+            matches!(came.as_slice(), [.., Happening::Ended { .. }, Happening::Hangup { .. }]),
+            "{came:?}"
+        );
+    }
+}
