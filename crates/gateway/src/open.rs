@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hub::{Dialect, Now, Origin};
 
+use crate::bridge::BridgeSession;
 use crate::muca::MucaSession;
 use crate::rooms::RoomsSession;
 use crate::tmp::TmpSession;
@@ -17,7 +18,8 @@ pub fn open(settings: &Arc<Settings>, origin: Origin, now: Now, room: Option<Str
         Dialect::Tmp => Box::new(TmpSession::open(settings.clone(), origin, now, room)),
         Dialect::Muca => Box::new(MucaSession::open(settings.clone(), now)),
         Dialect::Rooms => Box::new(RoomsSession::open(settings.clone(), now)),
-        Dialect::Bridge | Dialect::Messenger => Box::new(absent::Absent),
+        Dialect::Bridge => Box::new(BridgeSession::open(settings.clone(), origin, now)),
+        Dialect::Messenger => Box::new(absent::Absent),
     }
 }
 

@@ -42,12 +42,7 @@ pub(super) struct Beginning {
 }
 
 impl Conversation {
-    pub(super) fn begin(
-        settings: Arc<Settings>,
-        now: Now,
-        beginning: Beginning,
-        out: &mut Outbox,
-    ) -> Self {
+    pub(super) fn begin(settings: Arc<Settings>, now: Now, beginning: Beginning, out: &mut Outbox) -> Self {
         let Beginning { card, partner, message, lines } = beginning;
         let mut conversation = Self {
             card,

@@ -25,7 +25,10 @@ impl Gather {
     pub(super) fn feed(&mut self, now: Now, bytes: &[u8]) -> Result<Option<Bytes>, ProtocolError> {
         if self.buf.len() + bytes.len() > self.bytes_max {
             self.take();
-            return Err(ProtocolError::TooLong { what: "what was written in one turn", limit: self.bytes_max });
+            return Err(ProtocolError::TooLong {
+                what: "what was written in one turn",
+                limit: self.bytes_max,
+            });
         }
         self.buf.extend_from_slice(bytes);
         self.due = Some(now.at + self.pause);

@@ -57,7 +57,10 @@ enum State {
 enum Asked {
     Register(Contact),
     Bridge(String),
-    Chat { partner: Option<String>, message: Option<String> },
+    Chat {
+        partner: Option<String>,
+        message: Option<String>,
+    },
     /// To forget clients; this many answers are due.
     ChatBoth(u8),
     Goodbye(ServerFrame),
@@ -198,8 +201,7 @@ impl BridgeSession {
             }
             (Asked::Chat { partner, message }, BridgeReply::Attached { card, partner: paired }) => {
                 let paired = paired.map(|card| wire::name(&card).to_owned());
-                let beginning =
-                    Beginning { card, partner: partner.or(paired), message, lines: !self.has_cr };
+                let beginning = Beginning { card, partner: partner.or(paired), message, lines: !self.has_cr };
                 let conversation = Conversation::begin(self.settings.clone(), now, beginning, out);
                 self.state = State::Talking(Box::new(conversation));
                 self.on_rest(now, out);

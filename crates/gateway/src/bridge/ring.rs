@@ -29,7 +29,10 @@ pub struct RingSession {
 
 enum State {
     /// The hub hasn't told yet who is called and why.
-    Calling { card: Option<Arc<Card>>, deadline: Instant },
+    Calling {
+        card: Option<Arc<Card>>,
+        deadline: Instant,
+    },
     Talking(Box<Talking>),
     Closed,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway::bridge::RingSession;
 use gateway::{Session, Settings};
 use hub::{Dialect, Now, Origin};
 use transcript::Host;
@@ -39,8 +40,7 @@ pub(crate) fn open_call(
     origin: Origin,
     now: Now,
 ) -> Result<Box<dyn Session>, String> {
-    let _ = (settings, origin, now);
-    Err("bridge has no session yet".to_owned())
+    Ok(Box::new(RingSession::open(settings.clone(), origin, now, "127.0.0.1:5555".parse().unwrap())))
 }
 
 /// Signs in on the open connection `name`, under that name, and swallows the greeting.
@@ -78,8 +78,15 @@ pub(crate) fn sign_in(
             world.advance(gap);
             Ok(())
         }
-        Dialect::Bridge | Dialect::Messenger => {
-            Err(format!("{} has no way to sign in yet", dialect.as_str()))
+        // It waits for a partner; the argument is its port.
+        Dialect::Bridge => {
+            let port = room.unwrap_or("1225");
+            let contact = format!("clientID: {name}\r\nIP: 127.0.0.1\r\nPort: {port}\r\n\r\n");
+            world.say(name, &format!("REGISTER\r\n{contact}"));
+            world.swallow(name, &[format!("REGACK\r\n{contact}").as_bytes()])?;
+            world.say(name, &format!("BRIDGE\r\nclientID: {name}\r\n\r\n"));
+            world.swallow(name, &[b"BRIDGEACK\r\nclientID: \r\nIP: \r\nPort: \r\n\r\n"])
         }
+        Dialect::Messenger => Err(format!("{} has no way to sign in yet", dialect.as_str())),
     }
 }
