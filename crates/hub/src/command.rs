@@ -45,8 +45,11 @@ pub enum Command {
     /// As [`Command::Receipt`], but it came to the user's other session ([`Leg`]), which alone knows what it is
     /// for: that one is told by [`Reply::ReceiptElsewhere`]. Not answered.
     ReceiptElsewhere {
-        /// What became of it.
-        verdict: Verdict,
+        /// What became of it; `None` if this is only about the client's habits.
+        verdict: Option<Verdict>,
+        /// What the session has seen of the client's ways, as far as they matter to the other one. The gateway
+        /// numbers them; the hub passes them on.
+        habits: u32,
     },
     /// Asks who is in a room. Answered by [`Reply::Members`].
     Who {
@@ -173,10 +176,12 @@ pub enum Reply {
         /// What.
         outcome: Outcome,
     },
-    /// The user's other session was given an acknowledgement that is for this one.
+    /// The user's other session has seen something that is for this one: [`Command::ReceiptElsewhere`].
     ReceiptElsewhere {
-        /// What it says.
-        verdict: Verdict,
+        /// What an acknowledgement says, if one came.
+        verdict: Option<Verdict>,
+        /// The client's ways.
+        habits: u32,
     },
     /// Who is in a room, in order of arrival.
     Members {

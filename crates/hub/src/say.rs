@@ -103,11 +103,17 @@ impl Hub {
         }
     }
 
-    /// Passes on an acknowledgement that came to the user's other session.
-    pub(crate) fn receipt_elsewhere(&self, from: SessionId, verdict: Verdict, fx: &mut Vec<Effect>) {
+    /// Passes on what came to the user's other session.
+    pub(crate) fn receipt_elsewhere(
+        &self,
+        from: SessionId,
+        verdict: Option<Verdict>,
+        habits: u32,
+        fx: &mut Vec<Effect>,
+    ) {
         let user = self.sessions.get(&from).and_then(|session| session.user);
         for to in user.into_iter().flat_map(|user| self.receiving_sessions(user)).filter(|to| *to != from) {
-            fx.push(Effect::Reply { to, reply: Reply::ReceiptElsewhere { verdict } });
+            fx.push(Effect::Reply { to, reply: Reply::ReceiptElsewhere { verdict, habits } });
         }
     }
 

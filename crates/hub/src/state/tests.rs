@@ -428,8 +428,12 @@ fn an_acknowledgement_on_the_other_leg_is_passed_on() {
     let mut desk = desk(HubConfig::default());
     let (send, receive) = messenger(&mut desk, "carl");
     desk.forget();
-    desk.apply(send, Command::ReceiptElsewhere { verdict: Verdict::Received });
-    assert_eq!((desk.got(receive), desk.got(send)), (vec![Got::Other], vec![]));
+    desk.apply(send, Command::ReceiptElsewhere { verdict: Some(Verdict::Received), habits: 5 });
+    assert!(matches!(
+        desk.fx.as_slice(),
+        [Effect::Reply { to, reply: Reply::ReceiptElsewhere { verdict: Some(Verdict::Received), habits: 5 } }]
+            if *to == receive
+    ));
 }
 
 #[test]
