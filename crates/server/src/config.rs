@@ -1,0 +1,69 @@
+//! What the server is told to do.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gateway::Settings;
+use hub::{Dialect, HubConfig};
+
+/// What the server is told to do.
+#[derive(Debug, Clone, Default)]
+pub struct ServerConfig {
+    /// Where to listen.
+    pub listeners: Vec<Listener>,
+    /// How many threads serve connections; `None`: one for each core.
+    pub reactors: Option<usize>,
+    /// Limits of connections.
+    pub limits: Limits,
+    /// Limits and choices of sessions.
+    pub settings: Settings,
+    /// Limits and choices of the hub.
+    pub hub: HubConfig,
+}
+
+/// A port to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listener {
+    /// Address and port; port 0 takes any free one.
+    pub addr: SocketAddr,
+    /// The only protocol spoken there; `None`: whatever the first bytes say.
+    pub dialect: Option<Dialect>,
+    /// Whether the server can do without it if it can't be had.
+    pub optional: bool,
+}
+
+/// Limits of connections. Each has a unit in its name or is a time.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections_max: usize,
+    /// Connections at once from one address that isn't loopback.
+    pub connections_per_address_max: usize,
+    /// What may wait to be written to one connection. Over it the connection is closed.
+    pub queue_bytes_max: usize,
+    /// Web requests' connections at once.
+    pub http_connections_max: usize,
+    /// How long a connection is kept after its last answer, for the peer to read it and hang up.
+    pub linger: Duration,
+    /// How long shutting down may take.
+    pub drain: Duration,
+    /// How long a WebSocket peer may be silent before it is pinged, and then how long before it is given up.
+    pub websocket_ping: Duration,
+    /// How long a waiting bridge client may take to accept a connection.
+    pub ring: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 100_000,
+            connections_per_address_max: 64,
+            queue_bytes_max: 1024 * 1024,
+            http_connections_max: 256,
+            linger: Duration::from_secs(5),
+            drain: Duration::from_secs(5),
+            websocket_ping: Duration::from_secs(20),
+            ring: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! One connection: its socket, the stage it is in, and what waits to be written.
+//!
+//! ```text
+//! accepted ─▶ Undecided ─▶ Session ─▶ Closing ─▶ gone
+//!                 └─▶ Http ─▶ Session (WebSocket)
+//!                       └─▶ handed to the web service
+//! ```
+//!
+//! Each method does something to the connection and leaves the rest to the turn: commands for the hub, and a
+//! mark that the connection has to be looked at when the turn flushes. What comes in is `intake.rs`.
+
+use std::fmt::Display;
+use std::net::{Shutdown, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use gateway::bridge::RingSession;
+use gateway::detect::Detector;
+use gateway::{Close, Outbox, Session};
+use hub::{CallId, Dialect, Now, Origin, Refusal, Reply, SessionId, Shared as Event};
+use mio::net::TcpStream;
+
+use crate::inbox::Newcomer;
+use crate::metrics::Kind;
+use crate::queue::WriteQueue;
+use crate::shared::Ask;
+use crate::turn::Turn;
+use crate::ws::{self, WebSocket};
+
+/// How long a session may go on after its peer has said that nothing more will come.
+const HALF_CLOSED_MAX: Duration = Duration::from_secs(60);
+/// How long a flushed connection is kept while the server is stopping.
+const LINGER_STOPPING: Duration = Duration::from_millis(500);
+
+/// One connection.
+pub(crate) struct Conn {
+    pub(crate) socket: TcpStream,
+    pub(crate) id: SessionId,
+    pub(crate) peer: SocketAddr,
+    pub(crate) stage: Stage,
+    /// What it is counted as.
+    kind: Kind,
+    /// There once the peer has made its connection a WebSocket.
+    pub(crate) websocket: Option<Box<WebSocket>>,
+    queue: WriteQueue,
+    /// The connection's own deadline; a session has another.
+    pub(crate) deadline: Option<Instant>,
+    /// Its entry among the reactor's timers.
+    pub(crate) armed: Option<Instant>,
+    /// The protocol of the listener that it came to.
+    pub(crate) pinned: Option<Dialect>,
+    /// The server is full: say so as soon as the protocol is known.
+    pub(crate) turned_away: bool,
+    /// Among those that the turn looks at when it flushes.
+    marked: bool,
+    /// The socket takes no more until it says so.
+    blocked: bool,
+    /// Nothing more will come from the peer.
+    pub(crate) read_closed: bool,
+    /// Everything was written and the peer knows that nothing follows.
+    write_closed: bool,
+    /// To be dropped when the turn flushes.
+    pub(crate) gone: bool,
+}
+
+/// How far a connection has come.
+pub(crate) enum Stage {
+    /// Not enough has come to tell the protocol.
+    Undecided(Detector),
+    /// An HTTP request that isn't complete.
+    Http(Vec<u8>),
+    /// To be handed to the web service, with what was read.
+    Web(Vec<u8>),
+    /// Connecting to a waiting bridge client.
+    Dialing(CallId),
+    /// A protocol is spoken.
+    Session(Box<dyn Session>),
+    /// What waits is written, what comes is thrown away.
+    Closing,
+}
+
+impl Conn {
+    /// A connection that was accepted.
+    pub(crate) fn accepted(id: SessionId, newcomer: Newcomer, turn: &mut Turn) -> Self {
+        let Newcomer { socket, peer, pinned, turned_away } = newcomer;
+        let patience = if turned_away { turn.shared.limits.linger } else { turn.shared.settings.silence };
+        let mut conn =
+            Self::new(id, socket, peer, Stage::Undecided(Detector::default()), Kind::Undecided, turn);
+        conn.deadline = Some(turn.now.at + patience);
+        (conn.pinned, conn.turned_away) = (pinned, turned_away);
+        conn.rearm(turn);
+        conn
+    }
+
+    /// A connection to a waiting bridge client, on its way.
+    pub(crate) fn dialing(
+        id: SessionId,
+        socket: TcpStream,
+        peer: SocketAddr,
+        call: CallId,
+        turn: &mut Turn,
+    ) -> Self {
+        let mut conn =
+            Self::new(id, socket, peer, Stage::Dialing(call), Kind::Dialect(Dialect::Bridge), turn);
+        conn.deadline = Some(turn.now.at + turn.shared.limits.ring);
+        conn.rearm(turn);
+        conn
+    }
+
+    fn new(
+        id: SessionId,
+        socket: TcpStream,
+        peer: SocketAddr,
+        stage: Stage,
+        kind: Kind,
+        turn: &Turn,
+    ) -> Self {
+        turn.shared.metrics.connection(None, Some(kind));
+        Self {
+            socket,
+            id,
+            peer,
+            stage,
+            kind,
+            websocket: None,
+            queue: WriteQueue::default(),
+            deadline: None,
+            armed: None,
+            pinned: None,
+            turned_away: false,
+            marked: false,
+            blocked: false,
+            read_closed: false,
+            write_closed: false,
+            gone: false,
+        }
+    }
+
+    fn slot(&self) -> usize {
+        self.id.slot() as usize
+    }
+
+    /// Has the turn look at this connection when it flushes.
+    pub(crate) fn mark(&mut self, turn: &mut Turn) {
+        if !self.marked {
+            self.marked = true;
+            turn.marked.push(self.slot());
+        }
+    }
+
+    pub(crate) fn become_kind(&mut self, kind: Kind, turn: &Turn) {
+        turn.shared.metrics.connection(Some(self.kind), Some(kind));
+        self.kind = kind;
+    }
+
+    /// Takes the connection out of the books.
+    pub(crate) fn forget(&mut self, turn: &mut Turn) {
+        turn.timers.disarm(self.slot(), &mut self.armed);
+        turn.tally.queued -= self.queue.bytes() as i64;
+        self.queue.clear();
+        if !matches!(self.stage, Stage::Web(_)) {
+            turn.shared.metrics.connection(Some(self.kind), None);
+        }
+    }
+
+    /// Sees to it that [`Conn::on_wake`] is called in time.
+    pub(crate) fn rearm(&mut self, turn: &mut Turn) {
+        let session = match &self.stage {
+            Stage::Session(session) => session.wake_at(),
+            Stage::Undecided(_) | Stage::Http(_) | Stage::Web(_) | Stage::Dialing(_) | Stage::Closing => None,
+        };
+        let want = [self.deadline, session].into_iter().flatten().min();
+        turn.timers.arm(self.id.slot() as usize, &mut self.armed, want);
+    }
+
+    /// Opens a session. `room` is what the connection's address names.
+    pub(crate) fn open(&mut self, dialect: Dialect, room: Option<String>, turn: &mut Turn) {
+        self.become_kind(Kind::Dialect(dialect), turn);
+        let origin = Origin { dialect, address: self.peer.ip() };
+        let mut session = gateway::open(&turn.shared.settings, origin, turn.now, room);
+        if self.turned_away {
+            // The protocol's way of saying that the server goes away is its way of saying that it has no place.
+            let mut out = Outbox::default();
+            session.on_shutdown(turn.now, &mut out);
+            for message in out.wire.drain(..) {
+                self.push_message(message, turn);
+            }
+            return self.close(&Close::Refused(Refusal::ServerFull { what: "connections" }), turn);
+        }
+        self.deadline = self.websocket.is_some().then(|| turn.now.at + turn.shared.limits.websocket_ping);
+        turn.asks.push(Ask::Open { session: self.id, origin });
+        self.start(session, dialect, turn);
+    }
+
+    /// The waiting bridge client that was dialled has answered.
+    pub(crate) fn on_dialed(&mut self, call: CallId, turn: &mut Turn) {
+        let origin = Origin { dialect: Dialect::Bridge, address: self.peer.ip() };
+        let contact = turn.shared.contact_for_bridge(self.socket.local_addr());
+        let session = RingSession::open(turn.shared.settings.clone(), origin, turn.now, contact);
+        self.deadline = None;
+        turn.asks.push(Ask::Open { session: self.id, origin });
+        turn.asks.push(Ask::Answered { session: self.id, call });
+        self.start(Box::new(session), Dialect::Bridge, turn);
+    }
+
+    fn start(&mut self, session: Box<dyn Session>, dialect: Dialect, turn: &mut Turn) {
+        turn.shared.metrics.session(dialect, 1);
+        self.stage = Stage::Session(session);
+        self.call(turn, |session, now, out| session.on_open(now, out));
+    }
+
+    /// Hands an event to the session.
+    pub(crate) fn on_event(&mut self, event: &Event, turn: &mut Turn) {
+        self.call(turn, |session, now, out| session.on_event(now, event, out));
+    }
+
+    /// Hands the hub's answer to the session.
+    pub(crate) fn on_reply(&mut self, reply: Reply, turn: &mut Turn) {
+        let welcome = matches!(reply, Reply::Welcome { .. });
+        self.call(turn, |session, now, out| session.on_reply(now, reply, out));
+        if welcome && let Stage::Session(session) = &self.stage {
+            let (dialect, user) = (self.kind.as_str(), session.user_name());
+            tracing::info!(peer = %self.peer, dialect, user, "logged in");
+        }
+    }
+
+    /// One call to the session, and what it leaves behind.
+    pub(crate) fn call(&mut self, turn: &mut Turn, act: impl FnOnce(&mut dyn Session, Now, &mut Outbox)) {
+        let Stage::Session(session) = &mut self.stage else { return };
+        let (now, mut out) = (turn.now, std::mem::take(&mut turn.out));
+        // A fault in one session must not take the others along.
+        let fault = catch_unwind(AssertUnwindSafe(|| act(session.as_mut(), now, &mut out))).is_err();
+        if fault {
+            tracing::error!(peer = %self.peer, dialect = self.kind.as_str(), "a session panicked");
+            out = Outbox::default();
+            self.end("panic", &"a fault of the server", turn);
+        }
+        for line in out.notes.drain(..) {
+            tracing::info!("{line}");
+        }
+        let session = self.id;
+        turn.asks.extend(out.commands.drain(..).map(|command| Ask::Command { session, command }));
+        for message in out.wire.drain(..) {
+            self.push_message(message, turn);
+        }
+        if let Some(close) = out.close.take() {
+            self.close(&close, turn);
+        }
+        turn.out = out;
+        self.rearm(turn);
+    }
+
+    /// Queues a session's message.
+    fn push_message(&mut self, message: Bytes, turn: &mut Turn) {
+        if self.websocket.is_some() {
+            self.push(Some(ws::text_header(message.len())), message, turn);
+        } else {
+            self.push(None, message, turn);
+        }
+    }
+
+    /// Queues bytes as they are.
+    pub(crate) fn push(&mut self, header: Option<crate::queue::Header>, bytes: Bytes, turn: &mut Turn) {
+        if self.gone {
+            return;
+        }
+        let before = self.queue.bytes();
+        if let Some(header) = header {
+            self.queue.push_header(header, &mut turn.spare);
+        }
+        self.queue.push(bytes, &mut turn.spare);
+        turn.tally.queued += (self.queue.bytes() - before) as i64;
+        self.mark(turn);
+        if self.queue.cost() > turn.shared.limits.queue_bytes_max {
+            self.relieve(turn);
+        }
+    }
+
+    /// More waits than may: writes early, and if the peer doesn't take it, gives it up.
+    fn relieve(&mut self, turn: &mut Turn) {
+        self.write(turn);
+        let queued = self.queue.bytes();
+        if self.queue.cost() > turn.shared.limits.queue_bytes_max {
+            self.close(&Close::SlowReader { queued }, turn);
+            self.drop_now(turn);
+        }
+    }
+
+    /// Ends the session for one of its own reasons.
+    pub(crate) fn close(&mut self, close: &Close, turn: &mut Turn) {
+        self.end(close.reason(), close, turn);
+    }
+
+    /// Ends whatever goes on. What waits is still written. `reason` is a word for the metrics.
+    pub(crate) fn end(&mut self, reason: &'static str, text: &dyn Display, turn: &mut Turn) {
+        let dialect = self.kind.as_str();
+        match std::mem::replace(&mut self.stage, Stage::Closing) {
+            Stage::Closing => return,
+            Stage::Session(session) => {
+                turn.asks.push(Ask::Close { session: self.id });
+                if let Kind::Dialect(dialect) = self.kind {
+                    turn.shared.metrics.session(dialect, -1);
+                }
+                let user = session.user_name();
+                tracing::info!(peer = %self.peer, dialect, user, reason, "closed: {text}");
+            }
+            Stage::Dialing(call) => {
+                turn.asks.push(Ask::Unanswered { call });
+                tracing::info!(peer = %self.peer, reason, "not reached: {text}");
+            }
+            Stage::Undecided(_) | Stage::Http(_) | Stage::Web(_) => {
+                tracing::debug!(peer = %self.peer, dialect, reason, "closed: {text}");
+            }
+        }
+        turn.shared.metrics.closed(self.kind, reason);
+        if let Some(websocket) = self.websocket.take() {
+            let (header, payload) = ws::close(websocket.close_code);
+            self.push(Some(header), payload, turn);
+        }
+        let linger = turn.shared.limits.linger;
+        let linger = if turn.shared.is_stopping() { linger.min(LINGER_STOPPING) } else { linger };
+        self.deadline = Some(turn.now.at + linger);
+        self.mark(turn);
+        self.rearm(turn);
+    }
+
+    /// The peer is gone without a word, or doesn't deserve one.
+    pub(crate) fn lost(&mut self, turn: &mut Turn) {
+        self.close(&Close::ByPeer, turn);
+        self.drop_now(turn);
+    }
+
+    fn drop_now(&mut self, turn: &mut Turn) {
+        turn.tally.queued -= self.queue.bytes() as i64;
+        self.queue.clear();
+        self.gone = true;
+        self.mark(turn);
+    }
+
+    /// Writes what waits, and sees a closing connection to its end.
+    pub(crate) fn flush(&mut self, turn: &mut Turn) {
+        self.marked = false;
+        self.write(turn);
+        if !matches!(self.stage, Stage::Closing) || !self.queue.is_empty() || self.gone {
+            return;
+        }
+        if self.read_closed {
+            self.gone = true;
+        } else if !self.write_closed {
+            // Closing at once would throw away our last answer if the peer has said something that we haven't
+            // read: the kernel then answers with a reset. So only our side is shut, until the peer's is too.
+            self.write_closed = true;
+            self.gone = self.socket.shutdown(Shutdown::Write).is_err();
+        }
+    }
+
+    fn write(&mut self, turn: &mut Turn) {
+        if self.blocked || self.queue.is_empty() || matches!(self.stage, Stage::Dialing(_)) {
+            return;
+        }
+        let before = self.queue.bytes();
+        let result = self.queue.write_to(&mut self.socket, &mut turn.spare);
+        let written = before - self.queue.bytes();
+        turn.tally.bytes_out += written as u64;
+        turn.tally.queued -= written as i64;
+        match result {
+            Ok(blocked) => self.blocked = blocked,
+            Err(_) => self.lost(turn),
+        }
+    }
+
+    /// The socket takes more.
+    pub(crate) fn on_writable(&mut self, turn: &mut Turn) {
+        self.blocked = false;
+        if !self.queue.is_empty() {
+            self.mark(turn);
+        }
+    }
+
+    /// The deadline has come, or the session's.
+    pub(crate) fn on_wake(&mut self, turn: &mut Turn) {
+        self.armed = None;
+        if self.deadline.is_some_and(|at| at <= turn.now.at) {
+            self.deadline = None;
+            self.on_deadline(turn);
+        }
+        self.call(turn, |session, now, out| session.on_timer(now, out));
+        self.rearm(turn);
+    }
+
+    fn on_deadline(&mut self, turn: &mut Turn) {
+        match &self.stage {
+            Stage::Undecided(detector) if detector.seen().is_empty() => self.close(&Close::Idle, turn),
+            Stage::Undecided(_) => self.settle(turn),
+            Stage::Http(_) => self.close(&Close::LoginTimeout, turn),
+            Stage::Dialing(_) => self.close(&Close::LoginTimeout, turn),
+            Stage::Session(_) if self.read_closed => self.close(&Close::ByPeer, turn),
+            Stage::Session(_) => self.ping(turn),
+            Stage::Closing => self.drop_now(turn),
+            Stage::Web(_) => {}
+        }
+    }
+
+    /// A WebSocket peer was silent for long: asks whether it is there, or gives it up.
+    fn ping(&mut self, turn: &mut Turn) {
+        let interval = turn.shared.limits.websocket_ping;
+        let Some(websocket) = &mut self.websocket else { return };
+        let due = websocket.heard + interval;
+        if due > turn.now.at {
+            self.deadline = Some(due);
+        } else if websocket.pinged {
+            self.end("ping_timeout", &"the peer doesn't answer pings", turn);
+        } else {
+            websocket.pinged = true;
+            self.deadline = Some(turn.now.at + interval);
+            self.push(Some(ws::ping()), Bytes::new(), turn);
+        }
+    }
+
+    /// The peer said that nothing more will come.
+    pub(crate) fn on_end_of_input(&mut self, turn: &mut Turn) {
+        self.read_closed = true;
+        self.mark(turn);
+        if let Stage::Undecided(detector) = &self.stage
+            && !detector.seen().is_empty()
+        {
+            self.settle(turn);
+        }
+        self.call(turn, |session, now, out| session.on_eof(now, out));
+        match self.stage {
+            Stage::Session(_) => self.deadline = Some(turn.now.at + HALF_CLOSED_MAX),
+            Stage::Web(_) | Stage::Closing => {}
+            Stage::Undecided(_) | Stage::Http(_) | Stage::Dialing(_) => self.close(&Close::ByPeer, turn),
+        }
+        self.rearm(turn);
+    }
+
+    /// The server is going away.
+    pub(crate) fn on_shutdown(&mut self, turn: &mut Turn) {
+        match self.stage {
+            Stage::Session(_) => self.call(turn, |session, now, out| session.on_shutdown(now, out)),
+            Stage::Closing => {
+                let soon = turn.now.at + LINGER_STOPPING;
+                self.deadline = Some(self.deadline.map_or(soon, |at| at.min(soon)));
+            }
+            Stage::Undecided(_) | Stage::Http(_) | Stage::Web(_) | Stage::Dialing(_) => {
+                self.close(&Close::Shutdown, turn);
+            }
+        }
+        self.rearm(turn);
+    }
+}

@@ -1,0 +1,83 @@
+//! News for a reactor from the others, and from itself.
+//!
+//! What the hub asks to be done is posted here while the hub is still locked, so that every reactor finds the
+//! news in the hub's order. A reactor's own news take the same way: if they took a shorter one, they could
+//! overtake those of others.
+
+use std::io;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hub::{Audience, CallId, Reply, SessionId, Shared};
+use mio::net::TcpStream;
+
+/// Something for a reactor to do.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// Hand an event to those of the sessions that are the reactor's own.
+    Deliver { to: Audience, event: Shared },
+    /// Hand an answer to a session.
+    Reply { to: SessionId, reply: Reply },
+    /// Connect to a waiting bridge client.
+    Ring { call: CallId, address: SocketAddrV4 },
+    /// Look after a new connection.
+    Newcomer(Newcomer),
+}
+
+/// A connection that was just accepted.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) socket: TcpStream,
+    pub(crate) peer: SocketAddr,
+    /// The protocol of the listener that it came to, if pinned.
+    pub(crate) pinned: Option<hub::Dialect>,
+    /// The server is full: it is only told so.
+    pub(crate) turned_away: bool,
+}
+
+/// One reactor's news.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    news: Mutex<Vec<News>>,
+    signalled: AtomicBool,
+    waker: mio::Waker,
+}
+
+impl Inbox {
+    pub(crate) fn new(waker: mio::Waker) -> Self {
+        Self { news: Mutex::default(), signalled: AtomicBool::new(false), waker }
+    }
+
+    /// For posting. Whoever posts calls [`Inbox::wake`] afterwards, unless it is the reactor itself.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<News>> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the reactor, once for all that was posted since it last looked.
+    pub(crate) fn wake(&self) {
+        if !self.signalled.swap(true, Ordering::AcqRel)
+            && let Err(error) = self.waker.wake()
+        {
+            // The kernel's counter is full or gone: the reactor is awake or dead.
+            tracing::error!(%error, "can't wake a reactor");
+        }
+    }
+
+    /// Swaps the news with an empty list, so that both lists keep their storage.
+    pub(crate) fn take(&self, empty: &mut Vec<News>) {
+        // First this, then the list: whoever posts in between wakes once too often and not once too few.
+        self.signalled.store(false, Ordering::Release);
+        std::mem::swap(&mut *self.lock(), empty);
+    }
+}
+
+/// Makes a reactor's poll and its inbox.
+///
+/// # Errors
+/// If the kernel has no more descriptors.
+pub(crate) fn poll_and_inbox(token: mio::Token) -> io::Result<(mio::Poll, Inbox)> {
+    let poll = mio::Poll::new()?;
+    let waker = mio::Waker::new(poll.registry(), token)?;
+    Ok((poll, Inbox::new(waker)))
+}

@@ -1,0 +1,169 @@
+//! What comes in on a connection, from the first byte on.
+
+use std::io::{ErrorKind, Read};
+
+use bytes::Bytes;
+use gateway::Close;
+use gateway::detect::Verdict;
+use hub::Dialect;
+use tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::conn::{Conn, Stage};
+use crate::http::head::{BUSY, Head, read_head};
+use crate::metrics::Kind;
+use crate::turn::Turn;
+use crate::ws::{self, Failure, Incoming, WebSocket};
+
+impl Conn {
+    /// Reads once; whether there may be more at once. `ends`: the kernel has seen the end of the input.
+    pub(crate) fn read(&mut self, buffer: &mut [u8], ends: bool, turn: &mut Turn) -> bool {
+        if self.read_closed || self.gone || matches!(self.stage, Stage::Web(_)) {
+            return false;
+        }
+        match self.socket.read(buffer) {
+            Ok(0) => self.on_end_of_input(turn),
+            Ok(len) => {
+                turn.tally.bytes_in += len as u64;
+                self.on_bytes(&buffer[..len], turn);
+                // Less than was asked for is all there is, but for the end, which comes by itself.
+                return len == buffer.len() || ends;
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::Interrupted => return true,
+                ErrorKind::WouldBlock => {}
+                _ => self.lost(turn),
+            },
+        }
+        false
+    }
+
+    fn on_bytes(&mut self, bytes: &[u8], turn: &mut Turn) {
+        match &mut self.stage {
+            Stage::Undecided(detector) => {
+                let seen = *detector;
+                let verdict = match self.pinned {
+                    None | Some(Dialect::Tmp) => detector.feed(bytes),
+                    Some(dialect) => Verdict::Dialect(dialect),
+                };
+                if seen.seen().is_empty() {
+                    self.on_verdict(verdict, bytes, turn);
+                } else {
+                    self.on_verdict(verdict, &[seen.seen(), bytes].concat(), turn);
+                }
+            }
+            Stage::Http(head) => {
+                head.extend_from_slice(bytes);
+                self.on_head(bytes.len(), turn);
+            }
+            Stage::Session(_) if self.websocket.is_some() => self.on_frames(bytes, turn),
+            Stage::Session(_) => self.call(turn, |session, now, out| session.on_bytes(now, bytes, out)),
+            Stage::Web(_) | Stage::Dialing(_) | Stage::Closing => {}
+        }
+    }
+
+    /// The first bytes have been looked at; `bytes` is all of them.
+    fn on_verdict(&mut self, verdict: Verdict, bytes: &[u8], turn: &mut Turn) {
+        let kind = match verdict {
+            Verdict::Undecided | Verdict::Tls => Kind::Undecided,
+            Verdict::Http => Kind::Http,
+            Verdict::Dialect(dialect) => Kind::Dialect(dialect),
+        };
+        tracing::debug!(peer = %self.peer, verdict = kind.as_str(), bytes = bytes.len(), "detected");
+        match verdict {
+            Verdict::Tls => self.end("tls", &"the peer speaks TLS, which isn't configured", turn),
+            Verdict::Dialect(_) if self.pinned == Some(Dialect::Tmp) => {
+                self.end("protocol", &"no WebSocket handshake on a port for tmp", turn);
+            }
+            Verdict::Dialect(dialect) => {
+                self.open(dialect, None, turn);
+                self.on_bytes(bytes, turn);
+            }
+            Verdict::Undecided | Verdict::Http => {
+                // From the first byte on, the time for the login runs.
+                let login = turn.now.at + turn.shared.settings.login;
+                self.deadline = Some(self.deadline.map_or(login, |at| at.min(login)));
+                if verdict == Verdict::Http {
+                    self.become_kind(Kind::Http, turn);
+                    self.stage = Stage::Http(bytes.to_vec());
+                    self.on_head(bytes.len(), turn);
+                }
+                self.rearm(turn);
+            }
+        }
+    }
+
+    /// No more bytes will tell the protocol: what came begins like a keyword and isn't one.
+    pub(crate) fn settle(&mut self, turn: &mut Turn) {
+        if let Stage::Undecided(detector) = self.stage {
+            self.on_verdict(Verdict::Dialect(Dialect::Rooms), detector.seen(), turn);
+        }
+    }
+
+    fn on_head(&mut self, new: usize, turn: &mut Turn) {
+        let Stage::Http(head) = &mut self.stage else { return };
+        match read_head(head, new) {
+            Head::Partial => {}
+            Head::Refused(answer) => {
+                self.push(None, Bytes::from_static(answer.as_bytes()), turn);
+                self.end("bad_request", &"the HTTP request can't be served", turn);
+            }
+            Head::Web if self.turned_away || turn.shared.web.is_full() => {
+                self.push(None, Bytes::from_static(BUSY.as_bytes()), turn);
+                self.end("server_full", &"too many web requests", turn);
+            }
+            Head::Web => {
+                self.stage = Stage::Web(std::mem::take(head));
+                self.mark(turn);
+            }
+            Head::Upgrade { response, room, len } => {
+                let frames = head.split_off(len);
+                self.push(None, Bytes::from(response), turn);
+                let limit = turn.shared.settings.frame_bytes_max;
+                self.websocket = Some(Box::new(WebSocket::new(turn.now.at, limit)));
+                self.open(Dialect::Tmp, room, turn);
+                self.on_frames(&frames, turn);
+            }
+        }
+    }
+
+    fn on_frames(&mut self, bytes: &[u8], turn: &mut Turn) {
+        let Some(websocket) = &mut self.websocket else { return };
+        websocket.heard = turn.now.at;
+        websocket.pinged = false;
+        websocket.decoder.feed(bytes);
+        // The WebSocket is gone as soon as the connection is closing.
+        while let Some(websocket) = &mut self.websocket {
+            match websocket.decoder.next_message() {
+                Ok(None) => return,
+                Ok(Some(incoming)) => self.on_message(incoming, turn),
+                Err(Failure { code, error }) => {
+                    websocket.close_code = code;
+                    self.close(&Close::Protocol(error), turn);
+                }
+            }
+        }
+    }
+
+    fn on_message(&mut self, incoming: Incoming, turn: &mut Turn) {
+        match incoming {
+            Incoming::Text(text) => self.call(turn, |session, now, out| session.on_bytes(now, &text, out)),
+            Incoming::Binary(bytes) => {
+                self.call(turn, |session, now, out| session.on_binary(now, &bytes, out));
+            }
+            Incoming::Ping(payload) => {
+                let (header, payload) = ws::pong(payload);
+                self.push(Some(header), payload, turn);
+            }
+            Incoming::Pong => {}
+            Incoming::Close(code) => self.on_websocket_close(code, turn),
+        }
+    }
+
+    fn on_websocket_close(&mut self, code: CloseCode, turn: &mut Turn) {
+        if let Some(websocket) = &mut self.websocket {
+            websocket.close_code = code;
+        }
+        self.call(turn, |session, now, out| session.on_eof(now, out));
+        self.close(&Close::ByPeer, turn);
+    }
+}

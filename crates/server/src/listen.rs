@@ -1,0 +1,235 @@
+//! The listening sockets: binding them, and taking in newcomers within the limits.
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use hub::Dialect;
+use mio::net::TcpListener;
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::Listener;
+use crate::inbox::Newcomer;
+use crate::shared::Shared;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// How many newcomers one turn takes in.
+const ACCEPTS_MAX: usize = 256;
+/// How long accepting rests when the kernel has no more to give.
+const REST: Duration = Duration::from_millis(100);
+/// How many newcomers above the limit are let in to be told so.
+const TURNED_AWAY_MAX: usize = 64;
+
+/// Why the server can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// A port that can't be had.
+    #[error("{}", .0)]
+    Port(PortError),
+    /// No listener was given, or none of the optional ones could be had.
+    #[error("nothing to listen on\n  give at least one address with --listen ADDR[=PROTOCOL]")]
+    NoListener,
+    /// The hub can't be made of its configuration.
+    #[error("the hub's configuration: {0}")]
+    Hub(#[from] hub::Refusal),
+    /// The kernel gives no more descriptors or threads.
+    #[error("can't prepare the server: {0}")]
+    Kernel(#[from] io::Error),
+}
+
+/// A port that can't be had.
+#[derive(Debug)]
+pub struct PortError {
+    /// What was wanted.
+    pub listener: Listener,
+    /// Why not.
+    pub error: io::Error,
+}
+
+impl std::fmt::Display for PortError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Listener { addr, dialect, .. } = self.listener;
+        let wanted_by = dialect.map_or("all protocols", Dialect::as_str);
+        write!(f, "can't listen on {addr}, wanted for {wanted_by}: {}", self.error)?;
+        let port = addr.port();
+        match self.error.kind() {
+            io::ErrorKind::AddrInUse => write!(
+                f,
+                "\n  another program has port {port} (see `ss -ltnp 'sport = :{port}'`); stop it, or choose \
+                 another port with --listen ADDR[=PROTOCOL]"
+            ),
+            io::ErrorKind::PermissionDenied => {
+                write!(f, "\n  ports below 1024 are reserved; choose another with --listen ADDR[=PROTOCOL]")
+            }
+            io::ErrorKind::AddrNotAvailable => write!(
+                f,
+                "\n  {} is not an address of this machine; choose another with --listen ADDR[=PROTOCOL]",
+                addr.ip()
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Binds one listener.
+pub(crate) fn bind(listener: Listener) -> Result<(TcpListener, SocketAddr), PortError> {
+    open(listener.addr).map_err(|error| PortError { listener, error })
+}
+
+fn open(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    // A server that was just stopped can be started again.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    // Accepted sockets take these over, which saves two system calls for each. Messages are to leave at once,
+    // each in a segment of its own: half of the clients take one read for one message.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_keepalive(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    let listener = TcpListener::from_std(socket.into());
+    let addr = listener.local_addr()?;
+    Ok((listener, addr))
+}
+
+/// The listeners, in the reactor that accepts.
+#[derive(Debug)]
+pub(crate) struct Door {
+    listeners: Vec<(TcpListener, Option<Dialect>)>,
+    /// Listeners where somebody waits.
+    waiting: Vec<usize>,
+    /// No accepting before this moment.
+    rests_until: Option<Instant>,
+    /// A descriptor to give up when there are no others, to take in a newcomer with and hang up: or else it
+    /// would wait for ever, and the listener would be ready for ever.
+    spare: Option<File>,
+    complaints: Complaints,
+}
+
+impl Door {
+    pub(crate) fn new(listeners: Vec<(TcpListener, Option<Dialect>)>) -> Self {
+        Self {
+            listeners,
+            waiting: Vec::new(),
+            rests_until: None,
+            spare: spare(),
+            complaints: Complaints::default(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.listeners.len()
+    }
+
+    pub(crate) fn register(&mut self, registry: &Registry, token: impl Fn(usize) -> Token) -> io::Result<()> {
+        for (index, (listener, _)) in self.listeners.iter_mut().enumerate() {
+            registry.register(listener, token(index), Interest::READABLE)?;
+        }
+        Ok(())
+    }
+
+    /// Somebody waits at this listener.
+    pub(crate) fn knock(&mut self, index: usize) {
+        if !self.waiting.contains(&index) {
+            self.waiting.push(index);
+        }
+    }
+
+    /// When [`Door::accept`] wants to be called next.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        (!self.waiting.is_empty()).then(|| self.rests_until.unwrap_or_else(Instant::now))
+    }
+
+    /// Takes in those who wait.
+    pub(crate) fn accept(&mut self, now: Instant, shared: &Shared, mut take: impl FnMut(Newcomer)) {
+        if self.waiting.is_empty() || self.rests_until.is_some_and(|until| until > now) {
+            return;
+        }
+        self.rests_until = None;
+        for index in std::mem::take(&mut self.waiting) {
+            if self.accept_at(index, now, shared, &mut take) {
+                self.waiting.push(index);
+            }
+        }
+    }
+
+    /// Takes in those who wait at one listener; whether there may be more.
+    fn accept_at(
+        &mut self,
+        index: usize,
+        now: Instant,
+        shared: &Shared,
+        take: &mut impl FnMut(Newcomer),
+    ) -> bool {
+        for _ in 0..ACCEPTS_MAX {
+            let Some((listener, pinned)) = self.listeners.get(index) else { return false };
+            match listener.accept() {
+                Ok((socket, peer)) => match shared.admit(peer.ip(), TURNED_AWAY_MAX) {
+                    Ok(()) => {
+                        let turned_away = shared.is_full();
+                        if turned_away {
+                            self.complaints.refuse(now, shared, "connections");
+                        }
+                        shared.metrics.accepted();
+                        take(Newcomer { socket, peer, pinned: *pinned, turned_away });
+                    }
+                    Err(what) => self.complaints.refuse(now, shared, what),
+                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(error) if is_exhaustion(&error) => {
+                    self.complaints.refuse(now, shared, "open_files");
+                    if !self.hang_up_on_one(index) {
+                        self.rests_until = Some(now + REST);
+                        return true;
+                    }
+                }
+                // The newcomer has gone already; the next one may be there.
+                Err(error) => tracing::debug!(%error, "accept"),
+            }
+        }
+        true
+    }
+
+    /// Gives up the spare descriptor for as long as it takes to hang up on one newcomer.
+    fn hang_up_on_one(&mut self, index: usize) -> bool {
+        let had = self.spare.take().is_some();
+        let accepted =
+            had && self.listeners.get(index).is_some_and(|(listener, _)| listener.accept().is_ok());
+        self.spare = spare();
+        accepted
+    }
+}
+
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// Whether the process or the system has no more descriptors or memory.
+fn is_exhaustion(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    exhausted.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// Counts every newcomer that isn't taken, and logs it at most once a second: a flood must not flood the log.
+#[derive(Debug, Default)]
+struct Complaints {
+    last: Option<Instant>,
+    since: u64,
+}
+
+impl Complaints {
+    fn refuse(&mut self, now: Instant, shared: &Shared, what: &'static str) {
+        shared.metrics.refused(what);
+        self.since += 1;
+        if self.last.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(1)) {
+            tracing::warn!(limit = what, newcomers = self.since, "newcomers are turned away");
+            self.last = Some(now);
+            self.since = 0;
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! A reactor: one thread, one poll, and the connections that live there.
+//!
+//! Each turn of its loop reads whatever is ready, applies all of it to the hub, hands out what the hub asks to be
+//! handed out, and then flushes every connection that has something queued, exactly once. So a message to a
+//! thousand people costs no wake-up and no task switch for each, several messages to one reader share a write,
+//! and nothing is written while the hub is locked.
+//!
+//! Sockets are registered once, for both directions, edge-triggered: a connection costs no further system call
+//! but its reads and writes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hub::{CallId, Effect, SessionId, Shared as Event};
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+
+use crate::conn::{Conn, Stage};
+use crate::inbox::{Newcomer, News};
+use crate::listen::Door;
+use crate::shared::Shared;
+use crate::turn::Turn;
+
+/// The token of a reactor's waker.
+pub(crate) const WAKER: Token = Token(usize::MAX);
+/// Listeners count downwards from here, connections upwards from 0.
+const LISTENERS: usize = usize::MAX - 1;
+
+/// How much one read takes.
+const READ_BYTES: usize = 64 * 1024;
+/// How many sockets one turn looks at.
+const EVENTS_MAX: usize = 1024;
+/// How often commands and what follows from them go back and forth before the turn flushes.
+const ROUNDS_MAX: usize = 8;
+
+/// One thread's share of the connections.
+pub(crate) struct Reactor {
+    shard: u8,
+    poll: Poll,
+    conns: Slab<Box<Conn>>,
+    /// Tells apart the connections that used one slot.
+    generation: u32,
+    turn: Turn,
+    /// The listeners; only the first reactor has them.
+    door: Option<Door>,
+    /// Slots with more to read than one turn gives them.
+    unread: Vec<usize>,
+    stop_at: Option<Instant>,
+    // Storage that is used again every turn.
+    buffer: Box<[u8]>,
+    news: Vec<News>,
+    fx: Vec<Effect>,
+}
+
+impl Reactor {
+    pub(crate) fn new(shard: u8, poll: Poll, shared: Arc<Shared>, door: Option<Door>) -> io::Result<Self> {
+        let mut reactor = Self {
+            shard,
+            poll,
+            conns: Slab::new(),
+            generation: 0,
+            turn: Turn::new(shared),
+            door,
+            unread: Vec::new(),
+            stop_at: None,
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            news: Vec::new(),
+            fx: Vec::new(),
+        };
+        if let Some(door) = &mut reactor.door {
+            door.register(reactor.poll.registry(), |index| Token(LISTENERS - index))?;
+        }
+        Ok(reactor)
+    }
+
+    /// Runs until the server has stopped.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        while !self.is_done() {
+            match self.poll.poll(&mut events, self.patience()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                result => result?,
+            }
+            self.turn.now = self.turn.shared.clock.now();
+            for slot in std::mem::take(&mut self.unread) {
+                self.read(slot, false);
+            }
+            for event in &events {
+                self.on_event(event);
+            }
+            self.open_door();
+            self.on_timers();
+            if self.stop_at.is_none() && self.turn.shared.is_stopping() {
+                self.begin_stop();
+            }
+            self.talk_with_hub();
+            self.flush();
+            let Turn { shared, tally, .. } = &mut self.turn;
+            shared.metrics.add(tally);
+        }
+        for (_, mut conn) in std::mem::take(&mut self.conns) {
+            self.forget(&mut conn);
+        }
+        Ok(())
+    }
+
+    /// How long the poll may wait.
+    fn patience(&self) -> Option<Duration> {
+        let turn = &self.turn;
+        if !(self.unread.is_empty() && turn.asks.is_empty() && turn.marked.is_empty()) {
+            return Some(Duration::ZERO);
+        }
+        let hub = if self.shard == 0 { turn.shared.hub_wake_at() } else { None };
+        let door = self.door.as_ref().and_then(Door::wake_at);
+        let next = [turn.timers.next(), hub, door, self.stop_at].into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    fn is_done(&self) -> bool {
+        self.stop_at.is_some_and(|at| self.conns.is_empty() || at <= self.turn.now.at)
+    }
+
+    fn on_event(&mut self, event: &mio::event::Event) {
+        let Token(token) = event.token();
+        if event.token() == WAKER {
+            return;
+        }
+        if let Some(index) = LISTENERS.checked_sub(token)
+            && let Some(door) = self.door.as_mut().filter(|door| index < door.len())
+        {
+            return door.knock(index);
+        }
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        if event.is_writable() {
+            match conn.stage {
+                Stage::Dialing(call) => self.on_dialed(token, call),
+                _ => conn.on_writable(&mut self.turn),
+            }
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            self.read(token, event.is_read_closed() || event.is_error());
+        }
+    }
+
+    /// Reads what is there, up to one buffer: the rest waits until the others had their turn.
+    fn read(&mut self, slot: usize, ends: bool) {
+        let Some(conn) = self.conns.get_mut(slot) else { return };
+        if conn.read(&mut self.buffer, ends, &mut self.turn) {
+            self.unread.push(slot);
+        }
+    }
+
+    /// Takes in newcomers.
+    fn open_door(&mut self) {
+        let Some(mut door) = self.door.take() else { return };
+        let shared = self.turn.shared.clone();
+        door.accept(self.turn.now.at, &shared, |newcomer| {
+            let reactor = shared.least_loaded();
+            if reactor == usize::from(self.shard) {
+                self.welcome(newcomer);
+            } else {
+                shared.hand_over(reactor, newcomer);
+            }
+        });
+        self.door = Some(door);
+    }
+
+    /// Looks after a connection that was accepted, here or elsewhere.
+    fn welcome(&mut self, newcomer: Newcomer) {
+        let address = newcomer.peer.ip();
+        if self.stop_at.is_some() {
+            self.turn.shared.release(address);
+            return self.turn.shared.load(self.shard, false);
+        }
+        self.insert(|id, turn| Conn::accepted(id, newcomer, turn));
+    }
+
+    fn insert(&mut self, make: impl FnOnce(SessionId, &mut Turn) -> Conn) {
+        self.generation = self.generation.wrapping_add(1);
+        let entry = self.conns.vacant_entry();
+        let slot = entry.key();
+        // There are fewer connections than descriptors, of which there are fewer than 2^31.
+        let id = SessionId::new(self.shard, self.generation, slot as u32);
+        let conn = entry.insert(Box::new(make(id, &mut self.turn)));
+        let both = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut conn.socket, Token(slot), both) {
+            tracing::warn!(%error, "can't watch a connection");
+            conn.lost(&mut self.turn);
+        }
+    }
+
+    /// Calls a waiting bridge client.
+    fn ring(&mut self, call: CallId, address: SocketAddr) {
+        match TcpStream::connect(address) {
+            Ok(socket) => {
+                // Not the peer's doing, so it is always admitted; but it is counted.
+                let _ = self.turn.shared.admit(address.ip(), usize::MAX);
+                self.turn.shared.load(self.shard, true);
+                self.insert(|id, turn| Conn::dialing(id, socket, address, call, turn));
+            }
+            Err(error) => {
+                tracing::info!(peer = %address, %error, "can't ring");
+                self.turn.asks.push(crate::shared::Ask::Unanswered { call });
+            }
+        }
+    }
+
+    fn on_dialed(&mut self, slot: usize, call: CallId) {
+        let Some(conn) = self.conns.get_mut(slot) else { return };
+        // Writable means that the attempt has ended, one way or the other.
+        let failed = conn.socket.take_error().unwrap_or_else(Some);
+        match failed {
+            Some(error) => conn.end("unreachable", &error, &mut self.turn),
+            None if conn.socket.peer_addr().is_ok() => conn.on_dialed(call, &mut self.turn),
+            None => {}
+        }
+    }
+
+    fn on_timers(&mut self) {
+        while let Some(slot) = self.turn.timers.pop_due(self.turn.now.at) {
+            if let Some(conn) = self.conns.get_mut(slot) {
+                conn.on_wake(&mut self.turn);
+            }
+        }
+        if self.shard == 0 {
+            self.turn.shared.on_hub_timer(self.shard, self.turn.now, &mut self.fx);
+        }
+    }
+
+    /// Applies what the connections ask, hands out what follows, and again what follows from that.
+    fn talk_with_hub(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            let Turn { shared, asks, now, .. } = &mut self.turn;
+            shared.apply(self.shard, *now, asks, &mut self.fx);
+            self.hand_out();
+            if self.turn.asks.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn hand_out(&mut self) {
+        let mut news = std::mem::take(&mut self.news);
+        self.turn.shared.inboxes[usize::from(self.shard)].take(&mut news);
+        for item in news.drain(..) {
+            match item {
+                News::Deliver { to, event } => self.deliver(to.sessions(), &event),
+                News::Reply { to, reply } => {
+                    if let Some(conn) = find(&mut self.conns, to) {
+                        conn.on_reply(reply, &mut self.turn);
+                    }
+                }
+                News::Ring { call, address } => self.ring(call, address.into()),
+                News::Newcomer(newcomer) => self.welcome(newcomer),
+            }
+        }
+        self.news = news;
+    }
+
+    fn deliver(&mut self, to: &[SessionId], event: &Event) {
+        for session in to {
+            if session.shard() == self.shard
+                && let Some(conn) = find(&mut self.conns, *session)
+            {
+                conn.on_event(event, &mut self.turn);
+            }
+        }
+    }
+
+    /// Writes what is queued, and drops what is to be dropped.
+    fn flush(&mut self) {
+        let mut marked = std::mem::take(&mut self.turn.marked);
+        for slot in marked.drain(..) {
+            let Some(conn) = self.conns.get_mut(slot) else { continue };
+            conn.flush(&mut self.turn);
+            if conn.gone || matches!(conn.stage, Stage::Web(_)) {
+                self.remove(slot);
+            }
+        }
+        // What was marked meanwhile comes next turn; the list keeps its storage.
+        marked.append(&mut self.turn.marked);
+        self.turn.marked = marked;
+    }
+
+    fn remove(&mut self, slot: usize) {
+        let mut conn = self.conns.remove(slot);
+        let _ = self.poll.registry().deregister(&mut conn.socket);
+        self.forget(&mut conn);
+        if let Stage::Web(read) = std::mem::replace(&mut conn.stage, Stage::Closing) {
+            let Conn { socket, peer, .. } = *conn;
+            self.turn.shared.web.visit(socket.into(), peer, read);
+        }
+    }
+
+    /// Takes a connection out of the books. The web service goes on counting those that are handed to it.
+    fn forget(&mut self, conn: &mut Conn) {
+        conn.forget(&mut self.turn);
+        self.turn.shared.load(self.shard, false);
+        if !matches!(conn.stage, Stage::Web(_)) {
+            self.turn.shared.release(conn.peer.ip());
+        }
+    }
+
+    /// Stops taking newcomers, and has every session say goodbye.
+    fn begin_stop(&mut self) {
+        self.door = None;
+        self.stop_at = Some(self.turn.now.at + self.turn.shared.limits.drain);
+        for (_, conn) in &mut self.conns {
+            conn.on_shutdown(&mut self.turn);
+        }
+    }
+}
+
+/// The connection that a session lives on, unless it is over.
+fn find(conns: &mut Slab<Box<Conn>>, session: SessionId) -> Option<&mut Conn> {
+    let conn = conns.get_mut(session.slot() as usize)?;
+    (conn.id == session).then_some(conn)
+}

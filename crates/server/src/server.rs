@@ -1,0 +1,184 @@
+//! The server as a whole: from a configuration to running threads, and to an end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use hub::{Dialect, Hub, Registration};
+
+use crate::http::{Web, WebService};
+use crate::inbox::poll_and_inbox;
+use crate::listen::{self, BindError, Door, PortError};
+use crate::reactor::{Reactor, WAKER};
+use crate::shared::{REACTORS_MAX, Shared};
+use crate::{Limits, ServerConfig};
+
+/// Descriptors that are kept from connections: standard streams, polls, listeners, the web service, a store.
+const FILES_RESERVED: u64 = 128;
+
+/// A server that listens, but doesn't serve yet.
+pub struct Server {
+    shared: Arc<Shared>,
+    reactors: Vec<Reactor>,
+    web: WebService,
+    warnings: Vec<PortError>,
+}
+
+/// To look at a running server and to stop it, from any thread.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    /// Opens all ports.
+    ///
+    /// # Errors
+    /// If a port that isn't optional can't be had, or the configuration is no good.
+    pub fn bind(config: ServerConfig) -> Result<Self, BindError> {
+        let ServerConfig { listeners, reactors, limits, settings, hub } = config;
+        let mut hub = Hub::new(hub)?;
+        let mut bound = Vec::new();
+        let mut listening = Vec::new();
+        let mut warnings = Vec::new();
+        for listener in listeners {
+            match listen::bind(listener) {
+                Ok((socket, addr)) => {
+                    tracing::info!(%addr, protocol = name(listener.dialect), "listening");
+                    listening.push((addr, listener.dialect));
+                    bound.push((socket, listener.dialect));
+                }
+                Err(error) if listener.optional => {
+                    tracing::warn!("{error}");
+                    warnings.push(error);
+                }
+                Err(error) => return Err(BindError::Port(error)),
+            }
+        }
+        if bound.is_empty() {
+            return Err(BindError::NoListener);
+        }
+        hub.listens_on(listening.iter().map(|(addr, _)| *addr).collect());
+        let count = reactors.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+        let parts = (0..count.clamp(1, REACTORS_MAX))
+            .map(|_| poll_and_inbox(WAKER))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (polls, inboxes): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let limits = within_open_files(limits);
+        let (web, visits) = Web::new(limits.http_connections_max);
+        let shared = Arc::new(Shared::new(hub, inboxes, settings, limits, listening, web));
+        let mut door = Some(Door::new(bound));
+        let reactors = polls
+            .into_iter()
+            .enumerate()
+            .map(|(shard, poll)| Reactor::new(shard as u8, poll, shared.clone(), door.take()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let web = WebService::new(visits, shared.clone())?;
+        Ok(Self { shared, reactors, web, warnings })
+    }
+
+    /// Where the server listens, with the pinned protocol, in the order of the configuration. Port 0 has become
+    /// a real one.
+    #[must_use]
+    pub fn local_addrs(&self) -> &[(SocketAddr, Option<Dialect>)] {
+        &self.shared.listening
+    }
+
+    /// The optional ports that could not be had.
+    #[must_use]
+    pub fn warnings(&self) -> &[PortError] {
+        &self.warnings
+    }
+
+    /// To look at the server and to stop it.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { shared: self.shared.clone() }
+    }
+
+    /// Serves until [`Handle::shutdown`] is called and everybody has been told goodbye.
+    ///
+    /// # Errors
+    /// If a thread can't be started or its poll fails; the others are stopped then.
+    pub fn run(self) -> std::io::Result<()> {
+        let Self { shared, reactors, web, .. } = self;
+        thread::scope(|scope| {
+            let handle = Handle { shared: shared.clone() };
+            let mut threads = Vec::new();
+            threads.push(thread::Builder::new().name("web".to_owned()).spawn_scoped(scope, || web.run())?);
+            for (index, reactor) in reactors.into_iter().enumerate() {
+                let stop = StopAll(handle.clone());
+                let builder = thread::Builder::new().name(format!("reactor-{index}"));
+                let spawned = builder.spawn_scoped(scope, move || {
+                    // If this thread ends early, by an error or a fault, the others are not left half a server.
+                    let _stop = stop;
+                    reactor.run()
+                });
+                threads.push(spawned.inspect_err(|_| handle.shutdown())?);
+            }
+            join(threads, &shared)
+        })
+    }
+}
+
+fn join(
+    threads: Vec<thread::ScopedJoinHandle<'_, std::io::Result<()>>>,
+    shared: &Shared,
+) -> std::io::Result<()> {
+    let mut result = Ok(());
+    // The web service is first; it ends as soon as the server is asked to, or has to.
+    for thread in threads.into_iter().rev() {
+        let ended = thread.join().unwrap_or_else(|_| Err(std::io::Error::other("a thread panicked")));
+        result = result.and(ended);
+        shared.stop();
+    }
+    result
+}
+
+/// Stops the whole server when dropped.
+struct StopAll(Handle);
+
+impl Drop for StopAll {
+    fn drop(&mut self) {
+        self.0.shutdown();
+    }
+}
+
+impl Handle {
+    /// Says goodbye to everybody, each in its protocol's way, and ends the server.
+    pub fn shutdown(&self) {
+        self.shared.stop();
+    }
+
+    /// What bridge clients have registered.
+    #[must_use]
+    pub fn registrations(&self) -> Vec<Registration> {
+        self.shared.hub().registrations().collect()
+    }
+
+    /// Everything that was counted, as Prometheus reads it.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        self.shared.metrics_text()
+    }
+}
+
+/// The configured limits, or what the process's limit of open files allows.
+fn within_open_files(mut limits: Limits) -> Limits {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let allowed = files.map_or(u64::MAX, |files| files.saturating_sub(FILES_RESERVED).max(files / 2));
+    let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+    if limits.connections_max > allowed {
+        tracing::warn!(
+            connections_max = allowed,
+            wanted = limits.connections_max,
+            "the limit of open files (ulimit -n) allows fewer connections than configured"
+        );
+        limits.connections_max = allowed;
+    }
+    limits
+}
+
+fn name(dialect: Option<Dialect>) -> &'static str {
+    dialect.map_or("all", Dialect::as_str)
+}

@@ -1,0 +1,333 @@
+//! What the reactors share: the hub, the inboxes, the counters.
+//!
+//! The hub is locked for as long as it takes to apply a turn's commands and to post what they ask to be done;
+//! never while anything is written.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use gateway::Settings;
+use hub::{Audience, CallId, Command, Dialect, Effect, Hub, Now, Origin, SessionId};
+use rustc_hash::FxHashMap;
+
+use crate::Limits;
+use crate::http::Web;
+use crate::inbox::{Inbox, Newcomer, News};
+use crate::metrics::{Metrics, Snapshot};
+
+/// As many reactors as a `u64` has bits, because a set of them is one.
+pub(crate) const REACTORS_MAX: usize = 64;
+
+/// What the reactors share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    hub: Mutex<Hub>,
+    pub(crate) inboxes: Vec<Inbox>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Clock,
+    pub(crate) web: Web,
+    /// Where the server listens, with the pinned protocol.
+    pub(crate) listening: Vec<(SocketAddr, Option<Dialect>)>,
+    connections: AtomicUsize,
+    /// Connections of each reactor.
+    loads: Vec<AtomicUsize>,
+    per_address: Mutex<FxHashMap<IpAddr, usize>>,
+    stopping: AtomicBool,
+    /// When the hub wants to be woken, in nanoseconds of [`Clock`]; `u64::MAX`: never.
+    hub_wake_ns: AtomicU64,
+}
+
+/// Something to tell the hub.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    Open { session: SessionId, origin: Origin },
+    Command { session: SessionId, command: Command },
+    Close { session: SessionId },
+    Answered { session: SessionId, call: CallId },
+    Unanswered { call: CallId },
+}
+
+impl Shared {
+    pub(crate) fn new(
+        hub: Hub,
+        inboxes: Vec<Inbox>,
+        settings: Settings,
+        limits: Limits,
+        listening: Vec<(SocketAddr, Option<Dialect>)>,
+        web: Web,
+    ) -> Self {
+        Self {
+            hub: Mutex::new(hub),
+            loads: inboxes.iter().map(|_| AtomicUsize::new(0)).collect(),
+            inboxes,
+            settings: Arc::new(settings),
+            limits,
+            metrics: Metrics::default(),
+            clock: Clock::new(),
+            web,
+            listening,
+            connections: AtomicUsize::new(0),
+            per_address: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            hub_wake_ns: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// For reading. A turn's commands go through [`Shared::apply`].
+    pub(crate) fn hub(&self) -> MutexGuard<'_, Hub> {
+        self.hub.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the hub everything that `shard` has for it, and posts what it asks to be done. `fx` is storage.
+    pub(crate) fn apply(&self, shard: u8, now: Now, asks: &mut Vec<Ask>, fx: &mut Vec<Effect>) {
+        if asks.is_empty() {
+            return;
+        }
+        self.with_hub(shard, fx, |hub, fx| {
+            for ask in asks.drain(..) {
+                match ask {
+                    Ask::Open { session, origin } => hub.open(session, origin),
+                    Ask::Command { session, command } => hub.apply(now, session, command, fx),
+                    Ask::Close { session } => hub.close(now, session, fx),
+                    Ask::Answered { session, call } => hub.answered(now, call, session, fx),
+                    Ask::Unanswered { call } => hub.unanswered(now, call, fx),
+                }
+            }
+        });
+    }
+
+    /// Lets the hub do what has become due.
+    pub(crate) fn on_hub_timer(&self, shard: u8, now: Now, fx: &mut Vec<Effect>) {
+        if self.hub_wake_at().is_some_and(|at| at <= now.at) {
+            self.with_hub(shard, fx, |hub, fx| hub.on_timer(now, fx));
+        }
+    }
+
+    /// When the hub wants to be woken.
+    pub(crate) fn hub_wake_at(&self) -> Option<Instant> {
+        match self.hub_wake_ns.load(Ordering::Acquire) {
+            u64::MAX => None,
+            ns => Some(self.clock.start + Duration::from_nanos(ns)),
+        }
+    }
+
+    fn with_hub(&self, shard: u8, fx: &mut Vec<Effect>, act: impl FnOnce(&mut Hub, &mut Vec<Effect>)) {
+        let mut hub = self.hub();
+        act(&mut hub, fx);
+        let mut touched = self.post(shard, fx);
+        let wake_ns = hub.wake_at().map_or(u64::MAX, |at| {
+            u64::try_from(at.saturating_duration_since(self.clock.start).as_nanos()).unwrap_or(u64::MAX)
+        });
+        let before = self.hub_wake_ns.swap(wake_ns, Ordering::AcqRel);
+        drop(hub);
+        // The first reactor keeps the hub's time.
+        if wake_ns < before {
+            touched |= 1;
+        }
+        touched &= !(1 << shard);
+        for other in bits(touched) {
+            self.inboxes[other].wake();
+        }
+    }
+
+    /// Posts effects to the reactors concerned: which ones, as bits. Called with the hub locked: that gives all
+    /// reactors the same order.
+    fn post(&self, shard: u8, fx: &mut Vec<Effect>) -> u64 {
+        if fx.is_empty() {
+            return 0;
+        }
+        let mut touched = 0;
+        // Most news are for the reactor itself, and with one reactor all are. Nobody holds one inbox and waits
+        // for another but under the hub's lock.
+        let mut own = self.inboxes[usize::from(shard)].lock();
+        for effect in fx.drain(..) {
+            let reactors = self.concerned(shard, &effect);
+            touched |= reactors;
+            for other in bits(reactors & !(1 << shard)) {
+                let news = match &effect {
+                    Effect::Deliver { to, event } => News::Deliver { to: to.clone(), event: event.clone() },
+                    Effect::Reply { to, reply } => News::Reply { to: *to, reply: reply.clone() },
+                    Effect::Ring { call, address } => News::Ring { call: *call, address: *address },
+                };
+                self.inboxes[other].lock().push(news);
+            }
+            if reactors & (1 << shard) != 0 {
+                own.push(match effect {
+                    Effect::Deliver { to, event } => News::Deliver { to, event },
+                    Effect::Reply { to, reply } => News::Reply { to, reply },
+                    Effect::Ring { call, address } => News::Ring { call, address },
+                });
+            }
+        }
+        touched
+    }
+
+    /// The reactors that an effect is for.
+    fn concerned(&self, shard: u8, effect: &Effect) -> u64 {
+        let all = u64::MAX >> (REACTORS_MAX - self.inboxes.len());
+        match effect {
+            Effect::Deliver { to: Audience::One(session), .. } | Effect::Reply { to: session, .. } => {
+                (1 << session.shard()) & all
+            }
+            Effect::Deliver { to: Audience::Many(sessions), .. } => {
+                let mut reactors = 0;
+                for session in sessions.iter() {
+                    reactors |= (1 << session.shard()) & all;
+                    if reactors == all {
+                        break;
+                    }
+                }
+                reactors
+            }
+            Effect::Ring { .. } => 1 << shard,
+        }
+    }
+
+    /// What the server tells a bridge client as its own contact: the address that the client is reached from, and
+    /// the port where bridge is spoken, so that calling back leads somewhere.
+    pub(crate) fn contact_for_bridge(&self, local: io::Result<SocketAddr>) -> SocketAddrV4 {
+        let local = local.unwrap_or_else(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let speaks_bridge = |wanted| self.listening.iter().find(|(_, dialect)| *dialect == wanted);
+        let door = speaks_bridge(Some(Dialect::Bridge)).or_else(|| speaks_bridge(None));
+        let ip = match local.ip().to_canonical() {
+            IpAddr::V4(ip) => ip,
+            // Only IPv4 is ever dialled.
+            IpAddr::V6(_) => Ipv4Addr::LOCALHOST,
+        };
+        SocketAddrV4::new(ip, door.map_or(local.port(), |(addr, _)| addr.port()))
+    }
+
+    /// Counts a newcomer, unless there are too many: then says of what.
+    pub(crate) fn admit(&self, address: IpAddr, reserve: usize) -> Result<(), &'static str> {
+        let total = self.connections.fetch_add(1, Ordering::Relaxed);
+        if total >= self.limits.connections_max.saturating_add(reserve) {
+            self.connections.fetch_sub(1, Ordering::Relaxed);
+            return Err("connections");
+        }
+        let address = address.to_canonical();
+        if !address.is_loopback() {
+            let mut per_address = self.per_address.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = per_address.entry(address).or_default();
+            if *count >= self.limits.connections_per_address_max {
+                self.connections.fetch_sub(1, Ordering::Relaxed);
+                return Err("per_address");
+            }
+            *count += 1;
+        }
+        Ok(())
+    }
+
+    /// A counted connection is gone.
+    pub(crate) fn release(&self, address: IpAddr) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+        let address = address.to_canonical();
+        if address.is_loopback() {
+            return;
+        }
+        let mut per_address = self.per_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = per_address.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                per_address.remove(&address);
+            }
+        }
+    }
+
+    /// Whether there are as many connections as there may be.
+    pub(crate) fn is_full(&self) -> bool {
+        self.connections.load(Ordering::Relaxed) > self.limits.connections_max
+    }
+
+    /// Gives a newcomer to another reactor.
+    pub(crate) fn hand_over(&self, reactor: usize, newcomer: Newcomer) {
+        self.inboxes[reactor].lock().push(News::Newcomer(newcomer));
+        self.inboxes[reactor].wake();
+    }
+
+    /// The reactor with the fewest connections. It is counted as having one more.
+    pub(crate) fn least_loaded(&self) -> usize {
+        let loads = self.loads.iter().map(|load| load.load(Ordering::Relaxed));
+        let least = loads.enumerate().min_by_key(|(_, load)| *load).map_or(0, |(reactor, _)| reactor);
+        self.loads[least].fetch_add(1, Ordering::Relaxed);
+        least
+    }
+
+    /// A reactor has one connection more or less.
+    pub(crate) fn load(&self, reactor: u8, more: bool) {
+        let load = &self.loads[usize::from(reactor)];
+        if more {
+            load.fetch_add(1, Ordering::Relaxed)
+        } else {
+            load.fetch_sub(1, Ordering::Relaxed)
+        };
+    }
+
+    /// Asks everybody to finish.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        for inbox in &self.inboxes {
+            inbox.wake();
+        }
+        self.web.stop();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Everything that was counted, as Prometheus reads it.
+    pub(crate) fn metrics_text(&self) -> String {
+        let snapshot = {
+            let hub = self.hub();
+            Snapshot { users: hub.present().count(), rooms: hub.room_count(), counts: hub.counts().clone() }
+        };
+        self.metrics.text(&snapshot)
+    }
+}
+
+/// The numbers of the bits that are set.
+fn bits(mut set: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = set.trailing_zeros() as usize;
+        set &= set.wrapping_sub(1);
+        (bit < REACTORS_MAX).then_some(bit)
+    })
+}
+
+/// The one place where the time is asked: both clocks move together, so that the wall clock that the hub sees
+/// never steps back.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+    start_unix: Duration,
+}
+
+impl Clock {
+    fn new() -> Self {
+        let start_unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { start: Instant::now(), start_unix }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let at = Instant::now();
+        let unix = self.start_unix + at.duration_since(self.start);
+        Now { at, unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_those_that_are_set() {
+        assert_eq!(bits(0).count(), 0);
+        assert_eq!(bits(0b1001).collect::<Vec<_>>(), [0, 3]);
+        assert_eq!(bits(u64::MAX).count(), 64);
+    }
+}

@@ -1,0 +1,42 @@
+//! One turn of a reactor's loop, as its connections see it: the time, and what they leave to be done.
+
+use std::sync::Arc;
+
+use gateway::Outbox;
+use hub::Now;
+
+use crate::metrics::Tally;
+use crate::queue::Spare;
+use crate::shared::{Ask, Shared};
+use crate::timers::Timers;
+
+/// What a connection needs from its reactor, and what it leaves there.
+pub(crate) struct Turn {
+    pub(crate) shared: Arc<Shared>,
+    /// The moment at which the turn began. All that happens in it happens then.
+    pub(crate) now: Now,
+    /// For the hub, in order.
+    pub(crate) asks: Vec<Ask>,
+    /// Slots of connections that have something to write, or are to be dropped.
+    pub(crate) marked: Vec<usize>,
+    pub(crate) timers: Timers,
+    pub(crate) tally: Tally,
+    pub(crate) spare: Spare,
+    /// Storage for the next call to a session.
+    pub(crate) out: Outbox,
+}
+
+impl Turn {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            now: shared.clock.now(),
+            shared,
+            asks: Vec::new(),
+            marked: Vec::new(),
+            timers: Timers::default(),
+            tally: Tally::default(),
+            spare: Spare::default(),
+            out: Outbox::default(),
+        }
+    }
+}
