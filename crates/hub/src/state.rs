@@ -187,7 +187,9 @@ impl Hub {
             }
             Command::Typing { room } => self.typing(now, from, room, fx),
             Command::Receipt { event, verdict } => self.receipt(from, event, verdict, fx),
-            Command::ReceiptElsewhere { verdict, habits } => self.receipt_elsewhere(from, verdict, habits, fx),
+            Command::ReceiptElsewhere { verdict, habits } => {
+                self.receipt_elsewhere(from, verdict, habits, fx)
+            }
             Command::Who { room } => {
                 let answer = self.who(from, room);
                 self.answer(from, None, answer, fx);

@@ -256,8 +256,8 @@ mod tests {
     use super::*;
 
     fn frame(opcode: OpCode, is_final: bool, payload: &[u8]) -> Vec<u8> {
-        let mut frame = Frame::message(payload.to_vec(), opcode, is_final);
-        frame.header_mut().mask = Some([1, 2, 3, 4]);
+        let header = FrameHeader { is_final, opcode, mask: Some([1, 2, 3, 4]), ..FrameHeader::default() };
+        let frame = Frame::from_payload(header, payload.to_vec().into());
         let mut bytes = Vec::new();
         frame.format(&mut bytes).unwrap();
         bytes

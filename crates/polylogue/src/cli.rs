@@ -1,0 +1,116 @@
+//! The command line: what is offered, and its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Level, Listen};
+
+/// One chat server, every client.
+#[derive(Debug, Parser)]
+#[command(name = "polylogue", version, after_help = "Exit codes: 0 fine, 1 failed, 2 wrong usage.")]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What there is to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server
+    ///
+    /// Run the server. With no --listen it listens on loopback at the usual ports: 5050 and 5000 for every
+    /// protocol and the web page, 8888 for rooms, 40452 for muca, 5555 for bridge; one that is taken is left out
+    /// with a warning.
+    ///
+    /// On its standard input it takes /info (who is registered with bridge), /help and /quit. Ctrl-C or SIGTERM
+    /// ends it after everybody has been told; a second Ctrl-C ends it at once. SIGHUP reads log.level again.
+    Serve(Serve),
+    /// As serve, on one port, spelled as the tcp_chat package spells it
+    Server(Server),
+    /// Print the configuration file with all keys and their defaults
+    Config,
+}
+
+/// `polylogue serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen, instead of the usual ports; may be repeated
+    ///
+    /// PORT, :PORT, HOST:PORT or [IPV6]:PORT. After it =PROTOCOL pins the port to one of tmp, muca, rooms, bridge
+    /// and messenger; without it, or with =detect, what each client says first decides. Port 0 takes a free one
+    /// and prints it.
+    #[arg(long, value_name = "ADDR[=PROTOCOL]")]
+    pub(crate) listen: Vec<Listen>,
+    /// Open the ports on all interfaces (0.0.0.0) instead of loopback, where no host is given
+    #[arg(long)]
+    pub(crate) lan: bool,
+    /// What both spellings take.
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// `polylogue server`.
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    /// The address to listen on
+    #[arg(short = 'a', long = "address", alias = "adress", value_name = "IP", default_value = "localhost")]
+    pub(crate) address: String,
+    /// The port to listen on
+    #[arg(short, long, default_value_t = 8888)]
+    pub(crate) port: u16,
+    /// What both spellings take.
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What both spellings of the server take.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Configuration file; `polylogue config` prints one with the defaults
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to keep messages: not in this version, which has no store, so this is an error
+    #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
+    pub(crate) data: Option<PathBuf>,
+    /// Keep nothing, which is what this version does in any case
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
+    /// The room that whoever names no room is in
+    #[arg(long, value_name = "NAME")]
+    pub(crate) lobby: Option<String>,
+    /// How much to log: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<Level>,
+}
+
+impl Server {
+    /// The listener that this spelling means.
+    pub(crate) fn listen(&self) -> Listen {
+        Listen { host: Some(self.address.clone()), port: self.port, dialect: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_spelling_of_tcp_chat_means_one_listener() {
+        let parse = |arguments: &[&str]| match Cli::try_parse_from(arguments).unwrap().command {
+            Command::Server(server) => server.listen().to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(parse(&["polylogue", "server", "-a", "192.0.2.1", "-p", "9000"]), "192.0.2.1:9000");
+        assert_eq!(parse(&["polylogue", "server", "--adress", "::1"]), "[::1]:8888");
+        assert_eq!(parse(&["polylogue", "server"]), "localhost:8888");
+    }
+}

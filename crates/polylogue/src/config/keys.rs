@@ -1,0 +1,374 @@
+//! Every key: its name, its explanation, where its value lives and which values it takes. The file, the
+//! environment, `polylogue config` and the errors are all made from this table, so they agree.
+
+use std::fmt;
+
+use hub::{Name, RoomName};
+
+use super::field::{Field, Unit};
+use super::listen;
+use super::log::{Format, Level};
+use super::problem::nearest;
+
+/// A table of the file.
+pub(super) struct Section {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What it is about.
+    pub(super) about: &'static str,
+}
+
+/// One key.
+pub(super) struct Key {
+    /// The table that it stands in.
+    pub(super) section: &'static str,
+    /// Its name there.
+    pub(super) name: &'static str,
+    /// What it does, in lines that fit a comment.
+    pub(super) about: &'static [&'static str],
+    /// Its value.
+    pub(super) field: Field,
+}
+
+impl Key {
+    const fn new(
+        section: &'static str,
+        name: &'static str,
+        about: &'static [&'static str],
+        field: Field,
+    ) -> Self {
+        Self { section, name, about, field }
+    }
+
+    /// The key of that name, if there is one.
+    pub(super) fn find(section: &str, name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.section == section && key.name == name)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.section, self.name)
+    }
+}
+
+/// What to do about an unknown key: the nearest valid one, if any is near.
+pub(super) fn hint_for(wanted: &str) -> String {
+    // A key in the wrong section is the commonest mistake.
+    let name = wanted.rsplit('.').next().unwrap_or(wanted);
+    let known: Vec<String> = KEYS.iter().map(Key::to_string).collect();
+    let same: Vec<_> = KEYS.iter().filter(|key| key.name == name).map(Key::to_string).collect();
+    if let [only] = same.as_slice() {
+        return format!("the nearest key is {only}");
+    }
+    match nearest(wanted, known.iter().map(String::as_str)) {
+        Some(near) => format!("the nearest key is {near}"),
+        None => "`polylogue config` prints every key".to_owned(),
+    }
+}
+
+/// The sections, for errors.
+pub(super) fn sections_in_words() -> String {
+    let names: Vec<_> = SECTIONS.iter().map(|section| format!("[{}]", section.name)).collect();
+    names.join(", ")
+}
+
+/// All sections, in the order in which they are printed.
+pub(super) const SECTIONS: &[Section] = &[
+    Section { name: "server", about: "What the server is called and where it listens." },
+    Section { name: "log", about: "The log, which goes to the standard error." },
+    Section { name: "limits", about: "What one client, and all together, may take." },
+    Section { name: "dialects", about: "What several protocols have in common." },
+    Section { name: "muca", about: "JSON objects over TCP." },
+    Section { name: "rooms", about: "Plain text, NAME_ROOM first." },
+    Section { name: "bridge", about: "Clients that look for a partner and then talk directly." },
+    Section { name: "messenger", about: "REGISTER TOSEND and TORECV, SEND and FORWARD." },
+];
+
+const DAY_S: u64 = 24 * 60 * 60;
+const MIB: u64 = 1024 * 1024;
+const MANY: u64 = 10_000_000;
+
+/// All keys, in the order in which they are printed.
+pub(super) static KEYS: &[Key] = &[
+    Key::new(
+        "server",
+        "name",
+        &["The name that the server itself speaks under; nobody else can take it."],
+        Field::Text(
+            "1 to 32 characters, not ALL",
+            |config| config.hub.server_name.clone(),
+            |config, text| {
+                let name = Name::new(text).map_err(|refusal| refusal.to_string())?.to_string();
+                config.gateway.server_name.clone_from(&name);
+                config.hub.server_name = name;
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "server",
+        "lobby",
+        &["The room that always exists and that whoever names no room is in."],
+        Field::Text(
+            "1 to 64 characters",
+            |config| config.hub.lobby.clone(),
+            |config, text| {
+                let name = RoomName::new(text).map_err(|refusal| refusal.to_string())?;
+                config.hub.lobby = name.as_str().to_owned();
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "server",
+        "listen",
+        &[
+            "Where to listen: PORT, HOST:PORT or [IPV6]:PORT; after it =PROTOCOL pins the port to one of tmp,",
+            "muca, rooms, bridge, messenger, else what each client says first decides. Port 0 takes a free one.",
+            "Empty: the usual ports 5050, 5000, 8888=rooms, 40452=muca and 5555=bridge, of which those that are",
+            "taken are left out with a warning. A port that is named here has to be free.",
+        ],
+        Field::List(
+            listen::EXPECTED,
+            |config| config.listen.iter().map(ToString::to_string).collect(),
+            |config, items| {
+                config.listen = items.iter().map(|item| item.parse()).collect::<Result<_, _>>()?;
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "server",
+        "lan",
+        &["Whether ports without a host are open on all interfaces, and not only on loopback."],
+        Field::Switch(|config| &mut config.lan),
+    ),
+    Key::new(
+        "server",
+        "threads",
+        &["Threads that serve connections; 0: one for each core."],
+        Field::Size(0..=64, |config| &mut config.threads),
+    ),
+    Key::new(
+        "log",
+        "level",
+        &["error, warn, info, debug or trace. Read again on SIGHUP, as the only key."],
+        Field::Text(
+            Level::EXPECTED,
+            |config| config.log.level.to_string(),
+            |config, text| {
+                config.log.level = text.parse()?;
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "log",
+        "format",
+        &["text, or json with one object a line."],
+        Field::Text(
+            Format::EXPECTED,
+            |config| config.log.format.to_string(),
+            |config, text| {
+                config.log.format = text.parse()?;
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "limits",
+        "text_bytes_max",
+        &["The longest message, in bytes of UTF-8."],
+        Field::Size(1..=MIB, |config| &mut config.hub.text_bytes_max),
+    ),
+    Key::new(
+        "limits",
+        "frame_bytes_max",
+        &["The largest frame that a client may send."],
+        Field::Size(1024..=16 * MIB, |config| &mut config.gateway.frame_bytes_max),
+    ),
+    Key::new(
+        "limits",
+        "queue_bytes_max",
+        &["What may wait for a client that reads slowly; one that exceeds it is closed."],
+        Field::Both(16 * 1024..=1024 * MIB, |config| {
+            [&mut config.limits.queue_bytes_max, &mut config.gateway.queue_bytes_max]
+        }),
+    ),
+    Key::new(
+        "limits",
+        "connections_max",
+        &["Connections at once."],
+        Field::Size(1..=MANY, |config| &mut config.limits.connections_max),
+    ),
+    Key::new(
+        "limits",
+        "connections_per_address_max",
+        &["Connections at once from one address. Loopback has no such limit."],
+        Field::Size(1..=MANY, |config| &mut config.limits.connections_per_address_max),
+    ),
+    Key::new(
+        "limits",
+        "http_connections_max",
+        &["Connections at once that ask for the page, the health or the metrics."],
+        Field::Size(1..=MANY, |config| &mut config.limits.http_connections_max),
+    ),
+    Key::new(
+        "limits",
+        "login_s",
+        &["How long a login may take, from the first byte on."],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.gateway.login),
+    ),
+    Key::new(
+        "limits",
+        "silence_s",
+        &[
+            "How long a connection may say nothing before its first byte, and a bridge client between requests.",
+            "Many clients connect before they ask their user anything, so this is minutes.",
+        ],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.gateway.silence),
+    ),
+    Key::new(
+        "limits",
+        "tmp_idle_s",
+        &["How long a tmp client that is logged in may say nothing."],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.gateway.tmp_idle),
+    ),
+    Key::new(
+        "limits",
+        "websocket_ping_s",
+        &["How long a WebSocket may be silent before it is pinged, and then how long before it is given up."],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.limits.websocket_ping),
+    ),
+    Key::new(
+        "limits",
+        "linger_s",
+        &["How long a connection is kept after the last answer, for its client to read it and close."],
+        Field::Time(Unit::Seconds, 0..=DAY_S, |config| &mut config.limits.linger),
+    ),
+    Key::new(
+        "limits",
+        "drain_s",
+        &["How long the server may take to end once it was told to."],
+        Field::Time(Unit::Seconds, 0..=DAY_S, |config| &mut config.limits.drain),
+    ),
+    Key::new(
+        "limits",
+        "users_max",
+        &["Users present at once."],
+        Field::Size(1..=MANY, |config| &mut config.hub.users_max),
+    ),
+    Key::new(
+        "limits",
+        "room_members_max",
+        &["Members of one room."],
+        Field::Size(1..=MANY, |config| &mut config.hub.room_members_max),
+    ),
+    Key::new(
+        "limits",
+        "messages_per_s",
+        &["Messages a second that one session may send in the long run. Clients on this machine have no limit."],
+        Field::Count(1..=1_000_000, |config| &mut config.hub.messages_per_s),
+    ),
+    Key::new(
+        "limits",
+        "messages_burst",
+        &["Messages that one session may send at once."],
+        Field::Count(1..=1_000_000, |config| &mut config.hub.messages_burst),
+    ),
+    Key::new(
+        "dialects",
+        "commands",
+        &["Whether /msg, /who and the like are commands where a protocol has no other way to say them."],
+        Field::Switch(|config| &mut config.gateway.commands),
+    ),
+    Key::new(
+        "dialects",
+        "pause_ms",
+        &["How long nothing must come before a message without an end counts as complete."],
+        Field::Time(Unit::Milliseconds, 10..=10_000, |config| &mut config.gateway.pause),
+    ),
+    Key::new(
+        "dialects",
+        "roster_window_ms",
+        &["How long changes of who is present are gathered into one list."],
+        Field::Time(Unit::Milliseconds, 0..=10_000, |config| &mut config.hub.roster_window),
+    ),
+    Key::new(
+        "dialects",
+        "legacy_bytes_max",
+        &["The largest message that a rooms or messenger client is sent; longer ones are split between words."],
+        Field::Size(128..=MIB, |config| &mut config.gateway.legacy_bytes_max),
+    ),
+    Key::new(
+        "muca",
+        "gap_ms",
+        &["The least time between two objects to one client; half of them take one read for one object."],
+        Field::Time(Unit::Milliseconds, 0..=10_000, |config| &mut config.gateway.muca_gap),
+    ),
+    Key::new(
+        "rooms",
+        "gap_ms",
+        &["The least time between two messages to one client that doesn't use lines."],
+        Field::Time(Unit::Milliseconds, 0..=10_000, |config| &mut config.gateway.rooms_gap),
+    ),
+    Key::new(
+        "bridge",
+        "allow",
+        &[
+            "Networks whose addresses a client may give as its own although it connects from elsewhere, as in",
+            "[\"192.0.2.0/24\"]. Any other such address is replaced by the one that the client was seen at.",
+        ],
+        Field::List(
+            "IPv4 networks, as in 192.0.2.0/24",
+            |config| config.hub.addresses.allowed.iter().map(ToString::to_string).collect(),
+            |config, items| {
+                let networks = items.iter().map(|item| {
+                    item.parse().map_err(|_| format!("{item:?} is not an IPv4 network"))
+                });
+                config.hub.addresses.allowed = networks.collect::<Result<_, _>>()?;
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "bridge",
+        "status",
+        &["Whether REGACK has a fourth header `Status: registered`. No known client needs it, one breaks on it."],
+        Field::Switch(|config| &mut config.gateway.bridge_status),
+    ),
+    Key::new(
+        "bridge",
+        "registrations_max",
+        &["Registrations kept at once."],
+        Field::Size(1..=MANY, |config| &mut config.hub.registrations_max),
+    ),
+    Key::new(
+        "bridge",
+        "ring_s",
+        &["How long a waiting client may take to accept the server's connection when it is written to."],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.limits.ring),
+    ),
+    Key::new(
+        "bridge",
+        "waiting_s",
+        &["How long a client may wait for a partner, and how long a pair is remembered."],
+        Field::Time(Unit::Seconds, 1..=30 * DAY_S, |config| &mut config.hub.waiting_max),
+    ),
+    Key::new(
+        "messenger",
+        "sent",
+        &[
+            "Whether every client's message is acknowledged with SENT. Off: with SEND, as the protocol's table",
+            "has it, except to clients that are known by their habits to want SENT.",
+        ],
+        Field::Switch(|config| &mut config.gateway.messenger_sent),
+    ),
+    Key::new(
+        "messenger",
+        "receipt_ms",
+        &["How long a recipient may take to acknowledge before it counts as served and isn't waited for again."],
+        Field::Time(Unit::Milliseconds, 100..=600_000, |config| &mut config.gateway.messenger_receipt),
+    ),
+];

@@ -1,0 +1,97 @@
+//! The configuration: defaults, then the file, then the environment, then the flags; later wins. And
+//! `polylogue config`, which prints all of it.
+
+mod environment;
+mod field;
+mod file;
+mod keys;
+mod listen;
+mod log;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+pub(crate) use listen::Listen;
+pub(crate) use log::{Format, Level};
+pub(crate) use problem::Problem;
+
+/// Everything that can be chosen.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Config {
+    /// Where to listen; empty: the usual ports, as far as they are free.
+    pub(crate) listen: Vec<Listen>,
+    /// Whether listeners without a host are open on all interfaces.
+    pub(crate) lan: bool,
+    /// The log.
+    pub(crate) log: log::Log,
+    /// Threads that serve connections; 0: one for each core.
+    pub(crate) threads: usize,
+    /// What the server's sockets are told.
+    pub(crate) limits: server::Limits,
+    /// What the hub is told.
+    pub(crate) hub: hub::HubConfig,
+    /// What the sessions are told.
+    pub(crate) gateway: gateway::Settings,
+}
+
+impl Config {
+    /// The defaults, with what the file and the environment say.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in order.
+    pub(crate) fn load(
+        path: Option<&Path>,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut config = Self::default();
+        let mut problems = Vec::new();
+        if let Some(path) = path {
+            match std::fs::read_to_string(path) {
+                Ok(text) => file::read(path, &text, &mut config, &mut problems),
+                Err(error) => problems.push(Problem {
+                    place: path.display().to_string(),
+                    what: format!("can't be read: {error}"),
+                    hint: "`polylogue config > FILE` makes one with the defaults".to_owned(),
+                }),
+            }
+        }
+        environment::read(variables, &mut config, &mut problems);
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// The keys whose values differ between two configurations.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let differ = |key: &&keys::Key| key.field.show(self) != key.field.show(other);
+        keys::KEYS.iter().filter(differ).map(ToString::to_string).collect()
+    }
+
+    /// The configuration as a commented file.
+    pub(crate) fn to_toml(&self) -> String {
+        let mut text = String::from(
+            "# Polylogue's configuration, with the defaults.\n#\n\
+             # polylogue serve --config FILE reads it. A key can also be given as an environment variable, named\n\
+             # POLYLOGUE_SECTION__KEY (a list with commas between its items), and some as flags; flags win over\n\
+             # the environment, the environment over the file.\n",
+        );
+        for section in keys::SECTIONS {
+            let _ = write!(text, "\n# {}\n[{}]\n", section.about, section.name);
+            for key in keys::KEYS.iter().filter(|key| key.section == section.name) {
+                text.push('\n');
+                for line in key.about {
+                    let _ = writeln!(text, "# {line}");
+                }
+                let _ = writeln!(text, "{} = {}", key.name, key.field.show(self));
+            }
+        }
+        text
+    }
+}
+
+/// `polylogue config`.
+pub(crate) fn run() -> io::Result<()> {
+    io::stdout().write_all(Config::default().to_toml().as_bytes())
+}

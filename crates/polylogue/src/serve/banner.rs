@@ -1,0 +1,122 @@
+//! What a person reads when the server starts: where it listens, the page to open, and how to join from each
+//! protocol at the addresses that are really open.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+
+use hub::Dialect;
+
+use super::doors::words;
+
+/// An open socket.
+pub(super) type Open = (SocketAddr, Option<Dialect>);
+
+/// The banner. `own` is this machine's address as others see it; `colour`: with the terminal's colours.
+pub(super) fn render(open: &[Open], lobby: &str, own: IpAddr, colour: bool) -> String {
+    let (bold, plain) = if colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    let mut text = String::new();
+    for (address, dialect) in open {
+        let _ = writeln!(text, "listening on {address} for {}", words(*dialect));
+    }
+    let at = |dialect: Option<Dialect>| {
+        let pinned = open.iter().find(|(_, pinned)| dialect.is_some() && *pinned == dialect);
+        let door = pinned.or_else(|| open.iter().find(|(_, pinned)| pinned.is_none()));
+        door.map(|(address, _)| reachable(*address, own))
+    };
+    // A port that is pinned to tmp answers a browser too.
+    if let Some(address) = at(None).or_else(|| at(Some(Dialect::Tmp))) {
+        let _ = writeln!(text, "\nopen {bold}http://{address}/{plain}");
+    }
+    text.push_str("\nhow to join from each protocol:\n");
+    for dialect in Dialect::ALL {
+        if let Some(address) = at(Some(dialect)) {
+            let (address, remark) = join(dialect, address, lobby);
+            let _ = writeln!(text, "  {:<10} {bold}{address:<26}{plain} {remark}", dialect.as_str());
+        }
+    }
+    text.push_str("\nnothing is kept: this version has no store, what was said is gone when the server ends\n");
+    text
+}
+
+/// What to type or to tell one's client, and what then.
+fn join(dialect: Dialect, address: SocketAddr, lobby: &str) -> (String, String) {
+    let netcat = format!("nc {} {}", address.ip(), address.port());
+    let then = match dialect {
+        Dialect::Tmp => return (format!("ws://{address}/"), "/NAME instead of / is the room NAME".to_owned()),
+        Dialect::Bridge => {
+            let remark = "what to tell your client, beside its own --id and --port";
+            return (format!("--server {address}"), remark.to_owned());
+        }
+        Dialect::Muca => r#"then type: {"CMD": "JOIN", "UN": "yourname", "UID": "yourname"}"#.to_owned(),
+        Dialect::Rooms => format!("then type: yourname_{lobby}"),
+        Dialect::Messenger => "then type: REGISTER TOSEND yourname (TORECV in a second one), Enter twice".to_owned(),
+    };
+    (netcat, then)
+}
+
+/// Where a client can reach a socket that is open on all interfaces.
+fn reachable(address: SocketAddr, own: IpAddr) -> SocketAddr {
+    if address.ip().is_unspecified() { SocketAddr::new(own, address.port()) } else { address }
+}
+
+/// This machine's address as others on its network see it; loopback if it is on none.
+pub(super) fn own_address() -> IpAddr {
+    // Connecting a datagram socket sends nothing; it only asks the kernel which of its addresses would be used
+    // for, here, an address that is set apart for documentation.
+    let asked = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
+        .and_then(|socket| socket.connect(("192.0.2.1", 9)).and_then(|()| socket.local_addr()));
+    asked.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
+
+    fn open(address: &str, dialect: Option<Dialect>) -> Open {
+        (address.parse().unwrap(), dialect)
+    }
+
+    #[test]
+    fn each_protocol_is_joined_at_its_own_port_or_at_one_for_all() {
+        let open = [open("127.0.0.1:5050", None), open("127.0.0.1:8888", Some(Dialect::Rooms))];
+        let expected = "\
+listening on 127.0.0.1:5050 for every protocol
+listening on 127.0.0.1:8888 for rooms
+
+open http://127.0.0.1:5050/
+
+how to join from each protocol:
+  tmp        ws://127.0.0.1:5050/       /NAME instead of / is the room NAME
+  muca       nc 127.0.0.1 5050          then type: {\"CMD\": \"JOIN\", \"UN\": \"yourname\", \"UID\": \"yourname\"}
+  rooms      nc 127.0.0.1 8888          then type: yourname_den
+  bridge     --server 127.0.0.1:5050    what to tell your client, beside its own --id and --port
+  messenger  nc 127.0.0.1 5050          then type: REGISTER TOSEND yourname (TORECV in a second one), Enter twice
+
+nothing is kept: this version has no store, what was said is gone when the server ends
+";
+        assert_eq!(render(&open, "den", OWN, false), expected);
+    }
+
+    #[test]
+    fn an_unspecified_address_is_shown_as_one_that_can_be_reached() {
+        let text = render(&[open("0.0.0.0:5050", None)], "lobby", OWN, false);
+        assert!(text.contains("listening on 0.0.0.0:5050 for"), "{text}");
+        assert!(text.contains("open http://198.51.100.7:5050/"), "{text}");
+        assert!(text.contains("nc 198.51.100.7 5050"), "{text}");
+    }
+
+    #[test]
+    fn protocols_that_nobody_listens_for_are_left_out() {
+        let text = render(&[open("127.0.0.1:1", Some(Dialect::Muca))], "lobby", OWN, false);
+        assert!(text.contains("muca") && !text.contains("rooms") && !text.contains("open http"), "{text}");
+    }
+
+    #[test]
+    fn colour_only_where_it_was_asked_for() {
+        let open = [open("127.0.0.1:5050", None)];
+        assert!(render(&open, "lobby", OWN, true).contains("\x1b[1mhttp://127.0.0.1:5050/\x1b[0m"));
+        assert!(!render(&open, "lobby", OWN, false).contains('\x1b'));
+    }
+}

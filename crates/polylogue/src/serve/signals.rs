@@ -1,0 +1,78 @@
+//! What the operating system asks of the server: end (SIGTERM, SIGINT) and read the log level again (SIGHUP).
+
+use std::io;
+use std::process;
+use std::thread;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals as Iterator;
+
+use super::logs::LevelHandle;
+use super::plan::Source;
+use crate::config::Config;
+
+/// The signals, taken from the default handlers.
+pub(super) struct Signals(Iterator);
+
+/// What signals change.
+pub(super) struct Reload {
+    /// Where to read again.
+    pub(super) source: Source,
+    /// What the server runs with.
+    pub(super) config: Config,
+    /// What can be changed.
+    pub(super) level: LevelHandle,
+}
+
+impl Signals {
+    /// From here on no signal ends the process by itself.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(super) fn take() -> io::Result<Self> {
+        Iterator::new([SIGHUP, SIGINT, SIGTERM]).map(Self)
+    }
+
+    /// Answers signals from now on, and those that came meanwhile. `end` ends the server after everybody has been
+    /// told.
+    pub(super) fn answer(mut self, end: impl Fn() + Send + 'static, reload: Reload) {
+        thread::spawn(move || {
+            let mut ending = false;
+            for signal in self.0.forever() {
+                match signal {
+                    SIGHUP => reload.run(),
+                    _ if ending => {
+                        tracing::warn!("told to end again: ending at once");
+                        process::exit(1);
+                    }
+                    _ => {
+                        tracing::info!("told to end: saying goodbye to everybody");
+                        ending = true;
+                        end();
+                    }
+                }
+            }
+        });
+    }
+}
+
+impl Reload {
+    fn run(&self) {
+        let config = match self.source.load() {
+            Ok(config) => config,
+            Err(problems) => {
+                for problem in problems {
+                    tracing::error!("not reloaded: {problem}");
+                }
+                return;
+            }
+        };
+        self.level.set(config.log.level);
+        tracing::info!("reloaded: log.level is {}", config.log.level);
+        let mut others = config.differences(&self.config);
+        others.retain(|key| key != "log.level");
+        if !others.is_empty() {
+            tracing::warn!("changed in the configuration, but only a restart takes over: {}", others.join(", "));
+        }
+    }
+}

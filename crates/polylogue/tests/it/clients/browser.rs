@@ -1,0 +1,131 @@
+//! A headless Chromium, driven through its driver, whose page speaks tmp over a WebSocket.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, id};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::fixture::Process;
+use crate::stream::PATIENCE;
+
+/// A browser with one page.
+pub(crate) struct Browser {
+    session: String,
+    profile: PathBuf,
+    _driver: Process,
+}
+
+/// The client as the reference page has it: header fields are padded in UTF-16 units, as `padEnd` counts.
+const CLIENT: &str = r#"
+    window.seen = [];
+    const frame = (type, user, body) => `tmp://${type.padEnd(32)}::/${user.padEnd(20)}::/${body}`;
+    window.say = text => socket.send(frame("CHAT_MSSG", name, text));
+    const [url, name] = arguments;
+    const socket = new WebSocket(url);
+    socket.onmessage = ({ data }) => {
+        const [type, user, body] = [data.slice(6, 38).trim(), data.slice(41, 61).trim(), data.slice(64)];
+        seen.push([type, user, body].join("|"));
+        if (type === "STATE_UPG_1") socket.send(frame("SET_USR", name, ""));
+    };
+    socket.onclose = ({ code }) => seen.push("closed " + code);
+"#;
+
+impl Browser {
+    /// Starts a browser and opens a page.
+    ///
+    /// # Panics
+    /// If there is no `chromium` or no `chromedriver`.
+    pub(crate) fn open(url: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let profile = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chromium-{}-{count}", id()));
+        let mut driver = Process::start("chromedriver", Command::new("chromedriver").arg("--port=0"));
+        driver.stdout.expect("started successfully on port ");
+        let port = driver.stdout.expect(".");
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            &format!("--user-data-dir={}", profile.display()),
+        ];
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": { "args": arguments },
+        }}});
+        let answer = post(&format!("http://127.0.0.1:{port}/session"), &wanted);
+        let session = answer["value"]["sessionId"].as_str().unwrap_or_else(|| {
+            panic!("no browser: {answer}\nhint: `cargo xtask test` installs chromium and its driver")
+        });
+        let session = format!("http://127.0.0.1:{port}/session/{session}");
+        let browser = Self { session, profile, _driver: driver };
+        browser.ask("url", &json!({ "url": url }));
+        browser
+    }
+
+    /// Joins as a tmp client.
+    pub(crate) fn join(&self, address: SocketAddr, name: &str) {
+        self.run(CLIENT, json!([format!("ws://{address}/"), name]));
+        self.expect(&format!("STATE_UPG_2|{name}|"));
+    }
+
+    /// Sends a body to everybody.
+    pub(crate) fn say(&self, body: &str) {
+        self.run("window.say(arguments[0])", json!([body]));
+    }
+
+    /// Waits until the page has received `TYPE|USER|BODY`.
+    #[track_caller]
+    pub(crate) fn expect(&self, wanted: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let seen = self.run("return window.seen", json!([]));
+            if seen.as_array().is_some_and(|seen| seen.iter().any(|message| message == wanted)) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the browser: {wanted:?} didn't come; what came: {seen}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The text that a person sees on the page.
+    pub(crate) fn text(&self) -> String {
+        self.run("return document.body.innerText", json!([])).as_str().unwrap_or_default().to_owned()
+    }
+
+    fn run(&self, script: &str, arguments: Value) -> Value {
+        self.ask("execute/sync", &json!({ "script": script, "args": arguments }))["value"].take()
+    }
+
+    fn ask(&self, what: &str, body: &Value) -> Value {
+        let answer = post(&format!("{}/{what}", self.session), body);
+        assert!(answer["value"]["error"].is_null(), "{what}: {answer}");
+        answer
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The driver ends its browser with the session; killed first, it would leave it behind.
+        let _ = agent().delete(&self.session).call();
+        let _ = std::fs::remove_dir_all(&self.profile);
+    }
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    config.timeout_global(Some(PATIENCE * 2)).build().into()
+}
+
+fn post(url: &str, body: &Value) -> Value {
+    let mut answer = agent().post(url).send_json(body).unwrap();
+    answer.body_mut().read_json().unwrap()
+}

@@ -1,0 +1,19 @@
+//! Clients: other people's programs, and bare sockets where nobody's program can be had.
+
+mod browser;
+mod python;
+mod socket;
+
+pub(crate) use browser::Browser;
+pub(crate) use python::ConsoleClient;
+pub(crate) use socket::Socket;
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use crate::fixture::Process;
+
+/// `nc`, connected.
+pub(crate) fn nc(address: SocketAddr) -> Process {
+    Process::start("nc", Command::new("nc").args([address.ip().to_string(), address.port().to_string()]))
+}
