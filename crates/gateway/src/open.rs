@@ -15,7 +15,7 @@ use crate::{Session, Settings};
 #[must_use]
 pub fn open(settings: &Arc<Settings>, origin: Origin, now: Now, room: Option<String>) -> Box<dyn Session> {
     match origin.dialect {
-        Dialect::Tmp => Box::new(TmpSession::open(settings.clone(), origin, now, room)),
+        Dialect::Tmp => Box::new(TmpSession::open(settings.clone(), now, room)),
         Dialect::Muca => Box::new(MucaSession::open(settings.clone(), now)),
         Dialect::Rooms => Box::new(RoomsSession::open(settings.clone(), now)),
         Dialect::Bridge => Box::new(BridgeSession::open(settings.clone(), origin, now)),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hub::{Card, Command, Leg, Login, Namespace, Now, Origin, Refusal, Reply, RoomCard, Shared};
+use hub::{Card, Command, Leg, Login, Namespace, Now, Refusal, Reply, RoomCard, Shared};
 use proto::ProtocolError;
 use proto::tmp::{ClientFrame, ServerFrame, server};
 
@@ -69,7 +69,7 @@ pub fn full() -> Bytes {
 impl TmpSession {
     /// A session in `room`, or in the lobby. [`Session::on_open`] greets the client.
     #[must_use]
-    pub fn open(settings: Arc<Settings>, _origin: Origin, now: Now, room: Option<String>) -> Self {
+    pub fn open(settings: Arc<Settings>, now: Now, room: Option<String>) -> Self {
         let deadline = now.at + settings.login;
         let room = room.map(String::into_boxed_str);
         Self { settings, room, state: State::Unnamed { deadline }, held: None }

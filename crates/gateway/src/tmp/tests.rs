@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use hub::{Dialect, Effect, Hub, HubConfig, Outcome, RoomId, Say, SessionId, To};
+use hub::{Dialect, Effect, Hub, HubConfig, Origin, Outcome, RoomId, Say, SessionId, To};
 
 use super::*;
 
@@ -33,8 +33,7 @@ impl Bench {
     }
 
     fn session(&mut self) -> (SessionId, TmpSession) {
-        let session =
-            TmpSession::open(Arc::new(Settings::default()), Self::origin(Dialect::Tmp), self.now, None);
+        let session = TmpSession::open(Arc::new(Settings::default()), self.now, None);
         (self.open(Dialect::Tmp), session)
     }
 
