@@ -11,7 +11,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use hub::{Card, Command, Leg, Login, Namespace, Now, Refusal, Reply, RoomCard, Shared};
 use proto::ProtocolError;
 use proto::tmp::{ClientFrame, ServerFrame, server};
@@ -58,13 +57,6 @@ enum Input {
 
 /// What an input is counted as beside its own bytes while it waits.
 const INPUT_BYTES: usize = 64;
-
-/// What a client is sent instead of a session when the server can take no more: `DISCONNECT` as the first
-/// message, without `STATE_UPG_1`. The connection is closed after it.
-#[must_use]
-pub fn full() -> Bytes {
-    server::message(&ServerFrame::Disconnect)
-}
 
 impl TmpSession {
     /// A session in `room`, or in the lobby. [`Session::on_open`] greets the client.

@@ -284,6 +284,11 @@ fn a_session_is_small() {
 }
 
 #[test]
-fn a_full_server_says_disconnect() {
-    assert_eq!(full(), frame("DISCONNECT", "", ""));
+fn a_full_server_says_disconnect_and_nothing_before_it() {
+    let mut bench = Bench::new();
+    let (_, mut session) = bench.session();
+    let mut out = Outbox::default();
+    // This is how the server turns away who is too many: without `on_open`.
+    session.on_shutdown(bench.now, &mut out);
+    assert_eq!(out.wire, [frame("DISCONNECT", "", "")]);
 }
