@@ -5,6 +5,7 @@
 
 pub mod bridge;
 pub mod detect;
+pub mod messenger;
 pub mod muca;
 mod open;
 mod outbox;

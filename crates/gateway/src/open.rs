@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hub::{Dialect, Now, Origin};
 
 use crate::bridge::BridgeSession;
+use crate::messenger::MessengerSession;
 use crate::muca::MucaSession;
 use crate::rooms::RoomsSession;
 use crate::tmp::TmpSession;
@@ -19,34 +20,6 @@ pub fn open(settings: &Arc<Settings>, origin: Origin, now: Now, room: Option<Str
         Dialect::Muca => Box::new(MucaSession::open(settings.clone(), now)),
         Dialect::Rooms => Box::new(RoomsSession::open(settings.clone(), now)),
         Dialect::Bridge => Box::new(BridgeSession::open(settings.clone(), origin, now)),
-        Dialect::Messenger => Box::new(absent::Absent),
-    }
-}
-
-/// Stands in for dialects whose sessions are still to come: it hangs up.
-mod absent {
-    use std::time::Instant;
-
-    use hub::{Now, Reply, Shared};
-
-    use crate::{Close, Outbox, Session};
-
-    pub(super) struct Absent;
-
-    impl Session for Absent {
-        fn on_open(&mut self, _: Now, out: &mut Outbox) {
-            out.close(Close::Dismissed);
-        }
-        fn on_bytes(&mut self, _: Now, _: &[u8], _: &mut Outbox) {}
-        fn on_event(&mut self, _: Now, _: &Shared, _: &mut Outbox) {}
-        fn on_reply(&mut self, _: Now, _: Reply, _: &mut Outbox) {}
-        fn on_timer(&mut self, _: Now, _: &mut Outbox) {}
-        fn on_shutdown(&mut self, _: Now, _: &mut Outbox) {}
-        fn wake_at(&self) -> Option<Instant> {
-            None
-        }
-        fn user_name(&self) -> Option<&str> {
-            None
-        }
+        Dialect::Messenger => Box::new(MessengerSession::open(settings.clone(), now)),
     }
 }

@@ -78,6 +78,10 @@ pub struct Settings {
     pub legacy_bytes_max: usize,
     /// How long a messenger client may take to acknowledge before it is counted as served.
     pub messenger_receipt: Duration,
+    /// How long a body of a messenger client may stay shorter than its header says.
+    pub messenger_body: Duration,
+    /// The least time between two messages to a messenger client that may not have read the first.
+    pub messenger_gap: Duration,
     /// Whether every messenger client is acknowledged with `SENT` and not only those that give a tell.
     pub messenger_sent: bool,
     /// Whether REGACK carries `Status: registered`.
@@ -99,6 +103,8 @@ impl Default for Settings {
             rooms_gap: Duration::from_millis(10),
             legacy_bytes_max: 1000,
             messenger_receipt: Duration::from_secs(3),
+            messenger_body: Duration::from_secs(5),
+            messenger_gap: Duration::from_millis(100),
             messenger_sent: false,
             bridge_status: false,
         }

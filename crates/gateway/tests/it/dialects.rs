@@ -6,7 +6,7 @@ use std::time::Duration;
 use gateway::bridge::RingSession;
 use gateway::{Session, Settings};
 use hub::{Dialect, Now, Origin};
-use transcript::Host;
+use transcript::{Host, Opening};
 
 use crate::world::World;
 
@@ -43,13 +43,10 @@ pub(crate) fn open_call(
     Ok(Box::new(RingSession::open(settings.clone(), origin, now, "127.0.0.1:5555".parse().unwrap())))
 }
 
-/// Signs in on the open connection `name`, under that name, and swallows the greeting.
-pub(crate) fn sign_in(
-    world: &mut World,
-    dialect: Dialect,
-    name: &str,
-    room: Option<&str>,
-) -> Result<(), String> {
+/// Signs in on an open connection, under its name, and swallows the greeting. In messenger the connection sends; the
+/// one that receives is opened beside it and called `NAME.recv`.
+pub(crate) fn sign_in(world: &mut World, dialect: Dialect, opening: &Opening) -> Result<(), String> {
+    let (name, room) = (opening.name.as_str(), opening.argument.as_deref());
     match dialect {
         Dialect::Tmp => {
             world.swallow(name, &[b"tmp://STATE_UPG_1                     ::/                    ::/"])?;
@@ -87,6 +84,16 @@ pub(crate) fn sign_in(
             world.say(name, &format!("BRIDGE\r\nclientID: {name}\r\n\r\n"));
             world.swallow(name, &[b"BRIDGEACK\r\nclientID: \r\nIP: \r\nPort: \r\n\r\n"])
         }
-        Dialect::Messenger => Err(format!("{} has no way to sign in yet", dialect.as_str())),
+        Dialect::Messenger => {
+            let receiving = format!("{name}.recv");
+            world.open(&Opening { name: receiving.clone(), ..opening.clone() })?;
+            for (connection, role) in [(name, "TOSEND"), (&receiving, "TORECV")] {
+                world.say(connection, &format!("REGISTER {role} {name}\n\n"));
+                world.swallow(connection, &[format!("REGISTERED {role} {name}\n\n").as_bytes()])?;
+            }
+            // Nothing follows an answer for a while; let that be over.
+            world.advance(world.settings().messenger_gap);
+            Ok(())
+        }
     }
 }

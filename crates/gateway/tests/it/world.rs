@@ -305,6 +305,8 @@ impl Host for World {
             "rooms_gap" => settings.rooms_gap = transcript::duration(value)?,
             "legacy_bytes_max" => settings.legacy_bytes_max = parsed(value)?,
             "messenger_receipt" => settings.messenger_receipt = transcript::duration(value)?,
+            "messenger_body" => settings.messenger_body = transcript::duration(value)?,
+            "messenger_gap" => settings.messenger_gap = transcript::duration(value)?,
             "messenger_sent" => settings.messenger_sent = parsed(value)?,
             "bridge_status" => settings.bridge_status = parsed(value)?,
             "server_name" => {
@@ -346,7 +348,7 @@ impl Host for World {
     fn join(&mut self, opening: &Opening) -> Result<(), String> {
         self.open(opening)?;
         let dialect = dialects::by_name(&opening.dialect)?;
-        dialects::sign_in(self, dialect, &opening.name, opening.argument.as_deref())
+        dialects::sign_in(self, dialect, opening)
     }
 
     fn send(&mut self, name: &str, bytes: &[u8], binary: bool) -> Result<(), String> {

@@ -71,7 +71,11 @@ impl Reader<'_> {
         } else {
             format!("there are {}", super::keys::sections_in_words())
         };
-        Problem { place: self.place(name.span().start), what: format!("unknown section or key {wanted}"), hint }
+        Problem {
+            place: self.place(name.span().start),
+            what: format!("unknown section or key {wanted}"),
+            hint,
+        }
     }
 
     fn unknown_key(&self, section: &str, name: &Spanned<std::borrow::Cow<'_, str>>) -> Problem {

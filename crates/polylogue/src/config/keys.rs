@@ -268,7 +268,9 @@ pub(super) static KEYS: &[Key] = &[
     Key::new(
         "limits",
         "messages_per_s",
-        &["Messages a second that one session may send in the long run. Clients on this machine have no limit."],
+        &[
+            "Messages a second that one session may send in the long run. Clients on this machine have no limit.",
+        ],
         Field::Count(1..=1_000_000, |config| &mut config.hub.messages_per_s),
     ),
     Key::new(
@@ -298,7 +300,9 @@ pub(super) static KEYS: &[Key] = &[
     Key::new(
         "dialects",
         "legacy_bytes_max",
-        &["The largest message that a rooms or messenger client is sent; longer ones are split between words."],
+        &[
+            "The largest message that a rooms or messenger client is sent; longer ones are split between words.",
+        ],
         Field::Size(128..=MIB, |config| &mut config.gateway.legacy_bytes_max),
     ),
     Key::new(
@@ -324,9 +328,9 @@ pub(super) static KEYS: &[Key] = &[
             "IPv4 networks, as in 192.0.2.0/24",
             |config| config.hub.addresses.allowed.iter().map(ToString::to_string).collect(),
             |config, items| {
-                let networks = items.iter().map(|item| {
-                    item.parse().map_err(|_| format!("{item:?} is not an IPv4 network"))
-                });
+                let networks = items
+                    .iter()
+                    .map(|item| item.parse().map_err(|_| format!("{item:?} is not an IPv4 network")));
                 config.hub.addresses.allowed = networks.collect::<Result<_, _>>()?;
                 Ok(())
             },
@@ -335,7 +339,9 @@ pub(super) static KEYS: &[Key] = &[
     Key::new(
         "bridge",
         "status",
-        &["Whether REGACK has a fourth header `Status: registered`. No known client needs it, one breaks on it."],
+        &[
+            "Whether REGACK has a fourth header `Status: registered`. No known client needs it, one breaks on it.",
+        ],
         Field::Switch(|config| &mut config.gateway.bridge_status),
     ),
     Key::new(
@@ -368,7 +374,9 @@ pub(super) static KEYS: &[Key] = &[
     Key::new(
         "messenger",
         "receipt_ms",
-        &["How long a recipient may take to acknowledge before it counts as served and isn't waited for again."],
+        &[
+            "How long a recipient may take to acknowledge before it counts as served and isn't waited for again.",
+        ],
         Field::Time(Unit::Milliseconds, 100..=600_000, |config| &mut config.gateway.messenger_receipt),
     ),
 ];

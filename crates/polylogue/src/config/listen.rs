@@ -102,7 +102,11 @@ mod tests {
             ("5050=detect", None, 5050, None, "5050"),
         ] {
             let listen: Listen = text.parse().unwrap();
-            assert_eq!((listen.host.as_deref(), listen.port, listen.dialect), (host, port, dialect), "{text}");
+            assert_eq!(
+                (listen.host.as_deref(), listen.port, listen.dialect),
+                (host, port, dialect),
+                "{text}"
+            );
             assert_eq!(listen.to_string(), shown);
         }
     }
@@ -118,10 +122,7 @@ mod tests {
             ("[::1]", "\"[::1]\" has no port after the brackets"),
             ("[localhost]:1", "\"localhost\" is not an IPv6 address"),
             ("5050=mucca", "\"mucca\" is not a protocol; did you mean muca?"),
-            (
-                "5050=xyz",
-                "\"xyz\" is not a protocol; there are tmp, muca, rooms, bridge, messenger, detect",
-            ),
+            ("5050=xyz", "\"xyz\" is not a protocol; there are tmp, muca, rooms, bridge, messenger, detect"),
         ] {
             assert_eq!(text.parse::<Listen>().unwrap_err(), reason, "{text}");
         }

@@ -47,7 +47,11 @@ fn the_printed_file_has_every_key_once_and_explains_it() {
 fn each_key_has_a_section_and_a_place_of_its_own() {
     for key in keys::KEYS {
         assert!(keys::SECTIONS.iter().any(|section| section.name == key.section), "{key}");
-        assert_eq!(keys::KEYS.iter().filter(|other| other.to_string() == key.to_string()).count(), 1, "{key}");
+        assert_eq!(
+            keys::KEYS.iter().filter(|other| other.to_string() == key.to_string()).count(),
+            1,
+            "{key}"
+        );
     }
 }
 
@@ -82,7 +86,10 @@ fn no_two_keys_are_one() {
 #[test]
 fn the_server_name_reaches_hub_and_sessions() {
     let config = read("[server]\nname = \" The  Parrot \"\n").unwrap();
-    assert_eq!((config.hub.server_name.as_str(), config.gateway.server_name.as_str()), ("The Parrot", "The Parrot"));
+    assert_eq!(
+        (config.hub.server_name.as_str(), config.gateway.server_name.as_str()),
+        ("The Parrot", "The Parrot")
+    );
 }
 
 #[test]
@@ -168,11 +175,8 @@ fn the_environment_wins_over_the_file_and_is_checked_alike() {
     assert_eq!(config.listen.len(), 2);
     assert!(!config.gateway.commands);
 
-    let problems = environment(&[
-        ("POLYLOGUE_LIMITS__LOGIN", "30"),
-        ("POLYLOGUE_LIMITS__USERS_MAX", "many"),
-    ])
-    .unwrap_err();
+    let problems = environment(&[("POLYLOGUE_LIMITS__LOGIN", "30"), ("POLYLOGUE_LIMITS__USERS_MAX", "many")])
+        .unwrap_err();
     let problems: Vec<_> = problems.iter().map(Problem::to_string).collect();
     assert_eq!(
         problems,

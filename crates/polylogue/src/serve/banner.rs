@@ -34,7 +34,9 @@ pub(super) fn render(open: &[Open], lobby: &str, own: IpAddr, colour: bool) -> S
             let _ = writeln!(text, "  {:<10} {bold}{address:<26}{plain} {remark}", dialect.as_str());
         }
     }
-    text.push_str("\nnothing is kept: this version has no store, what was said is gone when the server ends\n");
+    text.push_str(
+        "\nnothing is kept: this version has no store, what was said is gone when the server ends\n",
+    );
     text
 }
 
@@ -42,14 +44,18 @@ pub(super) fn render(open: &[Open], lobby: &str, own: IpAddr, colour: bool) -> S
 fn join(dialect: Dialect, address: SocketAddr, lobby: &str) -> (String, String) {
     let netcat = format!("nc {} {}", address.ip(), address.port());
     let then = match dialect {
-        Dialect::Tmp => return (format!("ws://{address}/"), "/NAME instead of / is the room NAME".to_owned()),
+        Dialect::Tmp => {
+            return (format!("ws://{address}/"), "/NAME instead of / is the room NAME".to_owned());
+        }
         Dialect::Bridge => {
             let remark = "what to tell your client, beside its own --id and --port";
             return (format!("--server {address}"), remark.to_owned());
         }
         Dialect::Muca => r#"then type: {"CMD": "JOIN", "UN": "yourname", "UID": "yourname"}"#.to_owned(),
         Dialect::Rooms => format!("then type: yourname_{lobby}"),
-        Dialect::Messenger => "then type: REGISTER TOSEND yourname (TORECV in a second one), Enter twice".to_owned(),
+        Dialect::Messenger => {
+            "then type: REGISTER TOSEND yourname (TORECV in a second one), Enter twice".to_owned()
+        }
     };
     (netcat, then)
 }

@@ -116,7 +116,10 @@ mod tests {
         let fake = Fake::default();
         assert_eq!(answer(&fake, "\n"), None);
         assert_eq!(answer(&fake, "/help").unwrap(), HELP);
-        assert_eq!(answer(&fake, "hello").unwrap(), "unknown command \"hello\"\nhint: /help lists the commands");
+        assert_eq!(
+            answer(&fake, "hello").unwrap(),
+            "unknown command \"hello\"\nhint: /help lists the commands"
+        );
         assert!(!fake.quit.get());
         assert_eq!(answer(&fake, "/quit"), None);
         assert!(fake.quit.get());

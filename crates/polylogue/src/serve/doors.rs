@@ -83,7 +83,10 @@ pub(super) fn wanted(listen: &[Listen], lan: bool, wish: Wish) -> Result<Vec<Doo
                 None => host(lan),
                 Some(name) => resolve(name).map_err(|error| {
                     Failure::run(
-                        format!("no address is known for {name}, wanted by {}: {error}", wish.spelled(listen)),
+                        format!(
+                            "no address is known for {name}, wanted by {}: {error}",
+                            wish.spelled(listen)
+                        ),
                         "give an address of this machine, as in 127.0.0.1:5050, or leave the host out",
                     )
                 })?,
@@ -114,7 +117,9 @@ pub(super) fn refused(door: &Door, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::AddrInUse => Failure::run(
             format!("port {port} is in use: {wanted}"),
-            format!("stop the program that has it, or name another port (0: any that is free), as in {other}"),
+            format!(
+                "stop the program that has it, or name another port (0: any that is free), as in {other}"
+            ),
         ),
         io::ErrorKind::PermissionDenied => Failure::run(
             format!("port {port} is not allowed: {wanted}"),
@@ -195,7 +200,8 @@ mod tests {
             (Wish::Key, "as in server.listen = [\"127.0.0.1:0=rooms\"]"),
             (Wish::Seed, "as in -a 127.0.0.1 -p 0"),
         ] {
-            let failure = refused(&Door { wish, ..door.clone() }, &io::ErrorKind::AddrInUse.into()).to_string();
+            let failure =
+                refused(&Door { wish, ..door.clone() }, &io::ErrorKind::AddrInUse.into()).to_string();
             assert!(failure.ends_with(hint), "{failure}");
         }
     }

@@ -60,11 +60,9 @@ fn refused(doors: &[Door], error: &BindError) -> Failure {
             "none of the usual ports can be had",
             "another server may be running; --listen 0 takes any port that is free",
         ),
-        BindError::Port(_) | BindError::Hub(_) | BindError::Kernel(_) => Failure {
-            what: error.to_string(),
-            hint: None,
-            blame: Blame::Run,
-        },
+        BindError::Port(_) | BindError::Hub(_) | BindError::Kernel(_) => {
+            Failure { what: error.to_string(), hint: None, blame: Blame::Run }
+        }
     }
 }
 

@@ -35,8 +35,9 @@ impl Source {
     /// # Errors
     /// All that is wrong with them.
     pub(super) fn load(&self) -> Result<Config, Vec<Problem>> {
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        });
         let mut config = Config::load(self.file.as_deref(), variables)?;
         if let Some(level) = self.level {
             config.log.level = level;

@@ -72,7 +72,10 @@ impl Reload {
         let mut others = config.differences(&self.config);
         others.retain(|key| key != "log.level");
         if !others.is_empty() {
-            tracing::warn!("changed in the configuration, but only a restart takes over: {}", others.join(", "));
+            tracing::warn!(
+                "changed in the configuration, but only a restart takes over: {}",
+                others.join(", ")
+            );
         }
     }
 }

@@ -27,7 +27,8 @@ fn sigterm_and_sigint_say_goodbye_and_end_well() {
 
 #[test]
 fn sighup_reads_the_log_level_again_and_names_what_it_can_not_take_over() {
-    let file = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("reload-{}.toml", std::process::id()));
+    let file = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("reload-{}.toml", std::process::id()));
     std::fs::write(&file, "[log]\nlevel = \"info\"\n").unwrap();
     let mut server = Server::start(&["--config", file.to_str().unwrap()]);
 

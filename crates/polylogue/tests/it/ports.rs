@@ -57,7 +57,8 @@ fn the_seed_s_spelling_listens_where_it_says() {
 
 #[test]
 fn each_pinned_port_is_printed_with_its_protocol() {
-    let server = Server::start(&["--listen", "0=rooms", "--listen", "127.0.0.1:0=muca", "--listen", "0=detect"]);
+    let server =
+        Server::start(&["--listen", "0=rooms", "--listen", "127.0.0.1:0=muca", "--listen", "0=detect"]);
     assert_ne!(server.pinned("rooms"), server.pinned("muca"));
     assert_ne!(server.pinned("rooms").port(), 0);
 }

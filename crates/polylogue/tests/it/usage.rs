@@ -26,7 +26,9 @@ fn help_offers_what_there_is() {
 fn the_help_of_serve_explains_every_flag_and_says_that_nothing_is_kept() {
     let (code, text, _) = run(&["serve", "--help"]);
     assert_eq!(code, Some(0));
-    for wanted in ["--listen", "--lan", "--config", "--data", "--ephemeral", "--lobby", "--log", "has no store"] {
+    for wanted in
+        ["--listen", "--lan", "--config", "--data", "--ephemeral", "--lobby", "--log", "has no store"]
+    {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
 }

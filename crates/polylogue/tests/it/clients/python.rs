@@ -60,10 +60,8 @@ fn terminal() -> (File, File) {
 
 /// The Python that has the package.
 fn python() -> PathBuf {
-    let folder = std::env::var_os("TEST_TOOLS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-tools"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("TEST_TOOLS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-tools"), PathBuf::from);
     let python = folder.join("venv/bin/python");
     assert!(
         python.exists(),

@@ -1,0 +1,494 @@
+//! One of a messenger client's connections (`docs/protocols/messenger.md`).
+//!
+//! Most clients have two, TOSEND and TORECV, and each is a session; the hub joins them to one user. A client
+//! with one connection for both roles is one session.
+
+mod answers;
+mod outlet;
+mod refusal;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use hub::{
+    Card, Command, Kind, Leg, Now, Outcome, Refusal, Reply, RoomCard, Say, Scope, Shared, To, Token, Verdict,
+};
+use proto::ProtocolError;
+use proto::messenger::server::Decoder;
+use proto::messenger::{
+    ClientFrame, EVERYBODY, End, ErrorCode, Layout, Role, SentWord, ServerFrame, is_name, unbracketed,
+};
+
+use crate::{Close, Outbox, Session, Settings};
+use answers::{ANSWERS_MAX, Answers, Login, SENDS_MAX, Slot};
+use outlet::Outlet;
+use wire::Habits;
+
+/// One connection.
+pub struct MessengerSession {
+    settings: Arc<Settings>,
+    decoder: Decoder,
+    phase: Phase,
+    /// When what has come of a message counts as all of it.
+    pause_at: Option<Instant>,
+    /// When a body that hasn't come is given up.
+    give_up_at: Option<Instant>,
+    answers: Answers,
+    outlet: Outlet,
+    person: Option<Box<Person>>,
+    habits: Habits,
+    /// How answers end.
+    end: End,
+    /// The word of a positive answer to a SEND.
+    word: SentWord,
+    /// The client has closed its side.
+    ended: bool,
+}
+
+enum Phase {
+    /// Nothing has come yet, or no REGISTER was accepted yet.
+    Unregistered {
+        /// When it has to be.
+        deadline: Instant,
+        has_begun: bool,
+    },
+    /// A role is registered: from here on there is no deadline.
+    Registered,
+    /// Closes when the answers that are due have gone.
+    Closing(Close),
+    Closed,
+}
+
+/// Whom the connection is registered for.
+struct Person {
+    card: Arc<Card>,
+    sends: bool,
+    receives: bool,
+    /// The room that ALL is; `None` while the other role is missing.
+    room: Option<Arc<RoomCard>>,
+    tokens: u32,
+}
+
+impl Person {
+    fn has(&self, role: Role) -> bool {
+        match role {
+            Role::ToSend => self.sends,
+            Role::ToReceive => self.receives,
+        }
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.card.name().as_str().eq_ignore_ascii_case(name)
+    }
+}
+
+impl MessengerSession {
+    /// A session of a connection that has just been made.
+    #[must_use]
+    pub fn open(settings: Arc<Settings>, now: Now) -> Self {
+        Self {
+            decoder: Decoder::new(settings.frame_bytes_max),
+            phase: Phase::Unregistered { deadline: now.at + settings.silence, has_begun: false },
+            pause_at: None,
+            give_up_at: None,
+            answers: Answers::default(),
+            outlet: Outlet::default(),
+            person: None,
+            habits: Habits::default(),
+            end: End::EmptyLine,
+            word: if settings.messenger_sent { SentWord::Sent } else { SentWord::Send },
+            ended: false,
+            settings,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Unregistered { .. } | Phase::Registered)
+    }
+
+    /// Takes the frames that `next` gives, up to a REGISTER that the hub has to decide first: what the frames
+    /// behind it mean depends on that.
+    fn take_frames(
+        &mut self,
+        now: Now,
+        next: impl Fn(&mut Decoder) -> Result<Option<ClientFrame>, ProtocolError>,
+        out: &mut Outbox,
+    ) {
+        while self.is_open() && !self.answers.is_logging_in() {
+            match next(&mut self.decoder) {
+                Ok(Some(frame)) => self.on_frame(now, frame, out),
+                Ok(None) => break,
+                Err(error) => self.on_error(error, out),
+            }
+        }
+        if self.decoder.newline_after_body() {
+            self.word = SentWord::Sent;
+            self.learn(Habits::NEWLINE, out);
+        }
+        if self.decoder.is_empty() || !self.is_open() {
+            (self.pause_at, self.give_up_at) = (None, None);
+        } else {
+            let give_up_at = now.at + self.settings.messenger_body;
+            self.give_up_at = self.decoder.is_short().then(|| self.give_up_at.unwrap_or(give_up_at));
+        }
+        self.send_answers(now, out);
+    }
+
+    fn on_frame(&mut self, now: Now, frame: ClientFrame, out: &mut Outbox) {
+        match frame {
+            ClientFrame::Register { role, name, spaced, end } => {
+                self.end = end.echoed();
+                if end == End::Nothing {
+                    self.habits = self.habits.and(Habits::NO_EMPTY_LINE);
+                }
+                self.on_register(now, Login { role, name: name.into(), spaced }, out);
+            }
+            ClientFrame::Send { to, body, layout, spaced } => {
+                if spaced {
+                    self.word = SentWord::Sent;
+                }
+                if layout != Layout::Lines {
+                    self.learn(Habits::of(layout), out);
+                }
+                self.on_send(&to, &body, out);
+            }
+            ClientFrame::Received { misspelled, .. } => {
+                if misspelled {
+                    self.word = SentWord::Sent;
+                }
+                self.on_acknowledgement(now, Verdict::Received, out);
+            }
+            ClientFrame::Error { .. } => self.on_acknowledgement(now, Verdict::Rejected, out),
+            ClientFrame::Unregister if self.person.is_some() => {
+                self.push(&ServerFrame::Unregistered);
+                self.leave(Close::ByPeer, out);
+            }
+            ClientFrame::Unregister => self.refuse(ErrorCode::NoUserRegistered),
+        }
+        if self.answers.len() > ANSWERS_MAX {
+            self.leave(Close::Refused(Refusal::TooManyWaiting), out);
+        }
+    }
+
+    fn on_register(&mut self, now: Now, login: Login, out: &mut Outbox) {
+        let name = unbracketed(&login.name);
+        if !is_name(name) {
+            return self.refuse(ErrorCode::MalformedUsername);
+        }
+        if let Some(person) = &self.person {
+            if person.is_called(name) && person.has(login.role) {
+                let name = login.name.into_string();
+                return self.push(&ServerFrame::Registered { role: login.role, name });
+            }
+            // Half of a user can still choose another name: some clients begin anew when the second half is
+            // refused.
+            if !person.is_called(name) && person.room.is_none() {
+                out.command(Command::Leave);
+                self.person = None;
+                self.outlet.drop_forwards();
+                let deadline = now.at + self.settings.login;
+                self.phase = Phase::Unregistered { deadline, has_begun: true };
+            }
+        }
+        let receives = login.role == Role::ToReceive;
+        out.command(Command::Login(hub::Login {
+            name: name.to_owned(),
+            handle: None,
+            leg: if receives { Leg::Receive } else { Leg::Send },
+            room: None,
+            roster: false,
+            receipts: receives,
+        }));
+        self.answers.push(Slot::Login(login));
+    }
+
+    fn on_send(&mut self, to: &str, body: &str, out: &mut Outbox) {
+        let room = match &self.person {
+            Some(person) if person.sends => person.room.as_ref().map(|room| room.id()),
+            _ => None,
+        };
+        let (Some(person), Some(room)) = (&mut self.person, room) else {
+            return self.refuse(ErrorCode::NoUserRegistered);
+        };
+        if self.answers.len() >= SENDS_MAX {
+            return self.refuse(ErrorCode::UnableToSend);
+        }
+        person.tokens = person.tokens.wrapping_add(1);
+        let token = Token(person.tokens);
+        let name = unbracketed(to);
+        let is_everybody = name.eq_ignore_ascii_case(EVERYBODY);
+        out.command(Command::Say(Say {
+            to: if is_everybody { To::Room(room) } else { To::User(name.to_owned()) },
+            // A line feed at the end is how some clients end what they send, counted or not.
+            text: body.trim_end_matches(['\n', '\r']).to_owned(),
+            bare: false,
+            token: Some(token),
+        }));
+        self.answers.push(Slot::Send { token, to: to.into() });
+    }
+
+    /// What a receiver says to a FORWARD is never answered: two programs that answer each other's errors with
+    /// errors have no end.
+    fn on_acknowledgement(&mut self, now: Now, verdict: Verdict, out: &mut Outbox) {
+        match &self.person {
+            Some(person) if person.receives => {
+                self.outlet.acknowledged(&self.settings, now, verdict, out);
+            }
+            Some(_) => {
+                let (verdict, habits) = (Some(verdict), self.habits.number());
+                out.command(Command::ReceiptElsewhere { verdict, habits });
+            }
+            None if verdict == Verdict::Received => self.refuse(ErrorCode::NoUserRegistered),
+            None => {}
+        }
+    }
+
+    /// Notes a habit, for this session and the one that needs it.
+    fn learn(&mut self, habits: Habits, out: &mut Outbox) {
+        let all = self.habits.and(habits);
+        if all != self.habits {
+            self.habits = all;
+            self.tell_habits(out);
+        }
+    }
+
+    fn tell_habits(&self, out: &mut Outbox) {
+        if self.habits != Habits::default() && self.person.as_ref().is_some_and(|person| !person.receives) {
+            out.command(Command::ReceiptElsewhere { verdict: None, habits: self.habits.number() });
+        }
+    }
+
+    fn on_error(&mut self, error: ProtocolError, out: &mut Outbox) {
+        let is_complete = self.person.as_ref().is_some_and(|person| person.room.is_some());
+        self.refuse(if is_complete { ErrorCode::HeaderIncomplete } else { ErrorCode::NoUserRegistered });
+        if error.is_fatal() || self.answers.len() > ANSWERS_MAX {
+            self.leave(Close::Protocol(error), out);
+        }
+    }
+
+    /// Ends the user and, when all is answered, this connection; the hub ends the other one.
+    fn leave(&mut self, close: Close, out: &mut Outbox) {
+        if self.person.take().is_some() {
+            out.command(Command::Leave);
+        }
+        self.outlet.drop_forwards();
+        self.phase = Phase::Closing(close);
+        (self.pause_at, self.give_up_at) = (None, None);
+    }
+
+    fn frame(&self, frame: &ServerFrame) -> Bytes {
+        wire::answer(frame, self.decoder.framing(), self.end)
+    }
+
+    fn push(&mut self, frame: &ServerFrame) {
+        let bytes = self.frame(frame);
+        self.answers.push(Slot::Ready(bytes));
+    }
+
+    fn refuse(&mut self, code: ErrorCode) {
+        self.push(&ServerFrame::Error(code));
+    }
+
+    /// Sends the answers that are known, and closes behind the last one if that is to be.
+    fn send_answers(&mut self, now: Now, out: &mut Outbox) {
+        while let Some(answer) = self.answers.next() {
+            self.outlet.answer(&self.settings, now, answer, out);
+        }
+        let is_done = self.answers.is_empty() && self.outlet.is_answered();
+        match &self.phase {
+            Phase::Closing(close) if is_done => {
+                out.close(close.clone());
+                self.phase = Phase::Closed;
+            }
+            Phase::Unregistered { .. } | Phase::Registered if is_done && self.ended => {
+                out.close(Close::ByPeer);
+                self.phase = Phase::Closed;
+            }
+            Phase::Unregistered { .. } | Phase::Registered | Phase::Closing(_) | Phase::Closed => {}
+        }
+    }
+
+    fn on_welcome(&mut self, card: Arc<Card>, room: Option<Arc<RoomCard>>, out: &mut Outbox) {
+        let Some(login) = self.answers.login().cloned() else { return };
+        let (role, is_second) = (login.role, room.is_some());
+        let answer = self.frame(&ServerFrame::Registered { role, name: login.name.into() });
+        self.answers.settle_login(answer);
+        if !self.is_open() {
+            return;
+        }
+        self.phase = Phase::Registered;
+        let person = self.person.get_or_insert_with(|| {
+            Box::new(Person { card, sends: false, receives: false, room: None, tokens: 0 })
+        });
+        match role {
+            Role::ToSend => person.sends = true,
+            Role::ToReceive => person.receives = true,
+        }
+        person.room = room;
+        let is_shared = person.sends && person.receives;
+        if person.receives {
+            self.outlet.receives(is_shared);
+        }
+        // Who registers TORECV first and then TOSEND with a blank after the name takes only SENT for success.
+        if role == Role::ToSend && is_second && !is_shared && login.spaced && self.end == End::EmptyLine {
+            self.word = SentWord::Sent;
+        }
+        self.tell_habits(out);
+    }
+
+    /// Goes on reading behind a REGISTER that has been decided.
+    fn resume(&mut self, now: Now, out: &mut Outbox) {
+        self.take_frames(now, Decoder::next_frame, out);
+        if !self.decoder.is_empty() && self.is_open() {
+            self.pause_at = Some(now.at + self.settings.pause);
+        }
+        if self.ended {
+            self.take_frames(now, Decoder::give_up, out);
+        }
+    }
+}
+
+impl Session for MessengerSession {
+    fn on_bytes(&mut self, now: Now, bytes: &[u8], out: &mut Outbox) {
+        if !self.is_open() {
+            return;
+        }
+        if let Phase::Unregistered { deadline, has_begun } = &mut self.phase
+            && !*has_begun
+        {
+            (*deadline, *has_begun) = (now.at + self.settings.login, true);
+        }
+        self.decoder.feed(bytes);
+        self.give_up_at = None;
+        self.pause_at = Some(now.at + self.settings.pause);
+        self.take_frames(now, Decoder::next_frame, out);
+        let limit = self.settings.queue_bytes_max;
+        if self.answers.is_logging_in() && self.decoder.buffered() > limit {
+            self.leave(
+                Close::Protocol(ProtocolError::TooLong { what: "what came before the answer", limit }),
+                out,
+            );
+            self.send_answers(now, out);
+        }
+    }
+
+    fn on_eof(&mut self, now: Now, out: &mut Outbox) {
+        self.ended = true;
+        self.take_frames(now, Decoder::give_up, out);
+    }
+
+    fn on_event(&mut self, now: Now, event: &Shared, out: &mut Outbox) {
+        let Some(person) = &self.person else { return };
+        match &event.kind {
+            Kind::Message { from, scope: Scope::Room(_), .. } if from.user() == person.card.user() => {}
+            Kind::Message { .. } => {
+                let (habits, framing) = (self.habits, self.decoder.framing());
+                let most = self.settings.legacy_bytes_max;
+                let parts = event.encoded(wire::form_of(habits, framing), |event| {
+                    wire::forwards(event, habits, framing, most)
+                });
+                self.outlet.forward(&self.settings, now, event.id, parts, out);
+            }
+            // The protocol has neither.
+            Kind::Typing { .. } | Kind::Roster { .. } => {}
+        }
+    }
+
+    fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
+        match reply {
+            Reply::Welcome { card, room } => {
+                self.on_welcome(card, room, out);
+                self.resume(now, out);
+            }
+            Reply::Refused { token: None, .. } => {
+                let answer = self.frame(&ServerFrame::Error(ErrorCode::MalformedUsername));
+                self.answers.settle_login(answer);
+                self.resume(now, out);
+            }
+            Reply::Refused { token: Some(token), refusal } => {
+                let answer = self.frame(&ServerFrame::Error(refusal::of_send(&refusal)));
+                self.answers.settle_send(token, |_| answer);
+            }
+            Reply::Outcome { token, outcome } => {
+                let (framing, end, word) = (self.decoder.framing(), self.end, self.word);
+                self.answers.settle_send(token, |to| {
+                    let frame = match outcome {
+                        Outcome::Delivered => ServerFrame::Sent { word, to: to.to_owned() },
+                        Outcome::Rejected => ServerFrame::Error(ErrorCode::HeaderIncomplete),
+                        Outcome::Undelivered => ServerFrame::Error(ErrorCode::UnableToSend),
+                    };
+                    wire::answer(&frame, framing, end)
+                });
+            }
+            Reply::Complete { room } => {
+                if let Some(person) = &mut self.person {
+                    person.room = Some(room);
+                }
+                self.tell_habits(out);
+            }
+            Reply::Incomplete => {
+                if let Some(person) = &mut self.person {
+                    person.room = None;
+                }
+            }
+            Reply::ReceiptElsewhere { verdict, habits } => {
+                self.habits = self.habits.and(Habits::from_number(habits));
+                if let Some(verdict) = verdict {
+                    self.outlet.acknowledged(&self.settings, now, verdict, out);
+                }
+            }
+            Reply::Dismissed => {
+                self.outlet.flush(out);
+                self.person = None;
+                self.phase = Phase::Closed;
+                out.close(Close::Dismissed);
+            }
+            // Answers to what this session never asks.
+            Reply::Members { .. } | Reply::Bridge(_) => {}
+        }
+        self.send_answers(now, out);
+    }
+
+    fn on_timer(&mut self, now: Now, out: &mut Outbox) {
+        if let Phase::Unregistered { deadline, has_begun } = self.phase
+            && deadline <= now.at
+        {
+            if has_begun {
+                self.refuse(ErrorCode::NoUserRegistered);
+            }
+            self.leave(if has_begun { Close::LoginTimeout } else { Close::Idle }, out);
+        }
+        if self.pause_at.is_some_and(|at| at <= now.at) {
+            self.pause_at = None;
+            self.take_frames(now, Decoder::pause, out);
+        }
+        if self.give_up_at.is_some_and(|at| at <= now.at) {
+            self.give_up_at = None;
+            self.take_frames(now, Decoder::give_up, out);
+        }
+        self.outlet.on_timer(&self.settings, now, out);
+        self.send_answers(now, out);
+    }
+
+    fn on_shutdown(&mut self, _: Now, out: &mut Outbox) {
+        // The protocol has no word for it.
+        self.outlet.flush(out);
+        self.phase = Phase::Closed;
+        out.close(Close::Shutdown);
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let deadline = match self.phase {
+            Phase::Unregistered { deadline, .. } => Some(deadline),
+            Phase::Registered | Phase::Closing(_) => None,
+            Phase::Closed => return None,
+        };
+        [deadline, self.pause_at, self.give_up_at, self.outlet.wake_at()].into_iter().flatten().min()
+    }
+
+    fn user_name(&self) -> Option<&str> {
+        self.person.as_ref().map(|person| person.card.name().as_str())
+    }
+}

@@ -1,0 +1,26 @@
+//! The hub's no, in this protocol's four errors.
+
+use hub::Refusal;
+use proto::messenger::ErrorCode;
+
+/// The answer to a SEND that is refused. A REGISTER has one answer to every refusal, because one is all that every
+/// client understands: [`ErrorCode::MalformedUsername`].
+pub(super) fn of_send(refusal: &Refusal) -> ErrorCode {
+    match refusal {
+        Refusal::NotLoggedIn => ErrorCode::NoUserRegistered,
+        Refusal::NotInRoom
+        | Refusal::NoSuchUser { .. }
+        | Refusal::Busy { .. }
+        | Refusal::TextEmpty
+        | Refusal::TextTooLong { .. }
+        | Refusal::TooFast { .. }
+        | Refusal::TooManyWaiting
+        // These are not for a SEND; whatever comes, the client waits for an answer.
+        | Refusal::NameTaken { .. }
+        | Refusal::NameMalformed { .. }
+        | Refusal::RoomMalformed { .. }
+        | Refusal::RoomFull { .. }
+        | Refusal::LoggedInAlready { .. }
+        | Refusal::ServerFull { .. } => ErrorCode::UnableToSend,
+    }
+}
