@@ -12,7 +12,6 @@ mod outbox;
 pub mod pacer;
 pub mod rooms;
 mod session;
-#[allow(dead_code, reason = "the dialects that need it come next")]
 mod slash;
 pub mod text;
 pub mod tmp;
@@ -24,7 +23,6 @@ pub use outbox::{Close, Outbox};
 pub use session::{Session, Settings};
 
 /// A wire form of a dialect: `variant` is what makes the bytes of its recipients differ.
-#[allow(dead_code, reason = "the dialects that need it come next")]
 pub(crate) fn form(dialect: Dialect, variant: u32) -> Form {
     Form((dialect as u64) << 32 | u64::from(variant))
 }

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on may panic")]
 
 mod dialects;
+mod reach;
 mod transcripts;
 mod world;

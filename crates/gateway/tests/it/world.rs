@@ -103,7 +103,6 @@ impl World {
     }
 
     /// The hub, to look at.
-    #[allow(dead_code, reason = "for tests to come")]
     pub(crate) fn hub(&self) -> &Hub {
         &self.hub
     }
@@ -119,19 +118,16 @@ impl World {
     }
 
     /// Takes what came for a client, as text.
-    #[allow(dead_code, reason = "for tests to come")]
     pub(crate) fn texts(&mut self, name: &str) -> Vec<String> {
         self.take(name).iter().map(|message| String::from_utf8_lossy(message).into_owned()).collect()
     }
 
     /// Why a client's connection was closed, if it was.
-    #[allow(dead_code, reason = "for tests to come")]
     pub(crate) fn close_reason(&self, name: &str) -> Option<&Close> {
         self.names.get(name).and_then(|id| self.connections.get(id)).and_then(|found| found.close.as_ref())
     }
 
     /// Opens a connection and signs in under its name.
-    #[allow(dead_code, reason = "for tests to come")]
     pub(crate) fn joined(&mut self, name: &str, dialect: Dialect, room: Option<&str>) {
         let opening = Opening {
             name: name.to_owned(),
