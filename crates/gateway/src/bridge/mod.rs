@@ -232,16 +232,24 @@ impl BridgeSession {
         }
     }
 
+    /// Calls the conversation, if there is one. When it has ended, so has the session.
+    fn talk(&mut self, call: impl FnOnce(&mut Conversation, &mut Outbox), out: &mut Outbox) {
+        let State::Talking(conversation) = &mut self.state else { return };
+        call(conversation, out);
+        if out.close.is_some() {
+            self.state = State::Closed;
+        }
+    }
+
     /// What came behind the CHAT belongs to the conversation.
     fn on_rest(&mut self, now: Now, out: &mut Outbox) {
         let rest = self.decoder.take_rest();
         self.pause_at = None;
-        let State::Talking(conversation) = &mut self.state else { return };
         if !rest.is_empty() {
-            conversation.on_bytes(now, &rest, out);
+            self.talk(|conversation, out| conversation.on_bytes(now, &rest, out), out);
         }
         if self.ended {
-            conversation.on_eof(now, out);
+            self.talk(|conversation, out| conversation.on_eof(now, out), out);
         }
     }
 }
@@ -266,8 +274,8 @@ fn info(all: &[Registration], bytes_max: usize) -> Vec<String> {
 impl Session for BridgeSession {
     fn on_bytes(&mut self, now: Now, bytes: &[u8], out: &mut Outbox) {
         self.silent_at = now.at + self.settings.silence;
-        match &mut self.state {
-            State::Talking(conversation) => conversation.on_bytes(now, bytes, out),
+        match self.state {
+            State::Talking(_) => self.talk(|conversation, out| conversation.on_bytes(now, bytes, out), out),
             State::Ready | State::Asked(_) => {
                 self.has_cr |= memchr::memchr(b'\r', bytes).is_some();
                 self.decoder.feed(bytes);
@@ -280,24 +288,21 @@ impl Session for BridgeSession {
 
     fn on_eof(&mut self, now: Now, out: &mut Outbox) {
         self.ended = true;
-        match &mut self.state {
-            State::Talking(conversation) => conversation.on_eof(now, out),
+        match self.state {
+            State::Talking(_) => self.talk(|conversation, out| conversation.on_eof(now, out), out),
             State::Ready | State::Asked(_) | State::Closed => self.on_requests(now, out),
         }
     }
 
     fn on_event(&mut self, now: Now, event: &Shared, out: &mut Outbox) {
-        match &mut self.state {
-            State::Talking(conversation) => conversation.on_event(now, event, out),
-            State::Ready | State::Asked(_) | State::Closed => {}
-        }
+        self.talk(|conversation, out| conversation.on_event(now, event, out), out);
     }
 
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
         match (std::mem::replace(&mut self.state, State::Ready), reply) {
-            (State::Talking(mut conversation), reply) => {
-                conversation.on_reply(now, reply, out);
+            (State::Talking(conversation), reply) => {
                 self.state = State::Talking(conversation);
+                self.talk(|conversation, out| conversation.on_reply(now, reply, out), out);
             }
             (State::Asked(asked), Reply::Bridge(reply)) => {
                 self.on_answer(now, asked, reply, out);
@@ -313,7 +318,7 @@ impl Session for BridgeSession {
 
     fn on_timer(&mut self, now: Now, out: &mut Outbox) {
         match &mut self.state {
-            State::Talking(conversation) => conversation.on_timer(now, out),
+            State::Talking(_) => self.talk(|conversation, out| conversation.on_timer(now, out), out),
             State::Ready => {
                 if self.pause_at.is_some_and(|at| at <= now.at) {
                     self.pause_at = None;
@@ -331,8 +336,10 @@ impl Session for BridgeSession {
     }
 
     fn on_shutdown(&mut self, now: Now, out: &mut Outbox) {
-        match &mut self.state {
-            State::Talking(conversation) => conversation.goodbye(now, Close::Shutdown, out),
+        match self.state {
+            State::Talking(_) => {
+                self.talk(|conversation, out| conversation.goodbye(now, Close::Shutdown, out), out)
+            }
             // A client that only asked is not told: it may read the next answer hours later.
             State::Ready | State::Asked(_) | State::Closed => self.close(Close::Shutdown, out),
         }

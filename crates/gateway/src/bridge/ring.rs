@@ -254,6 +254,9 @@ impl Session for RingSession {
         }
         if let State::Talking(talking) = &mut self.state {
             talking.on_event(now, event, out);
+            if out.close.is_some() {
+                self.state = State::Closed;
+            }
         }
     }
 

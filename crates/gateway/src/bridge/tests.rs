@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use hub::Dialect;
+use hub::{Dialect, Hub};
 
 use super::*;
 
@@ -55,4 +55,37 @@ fn an_idle_session_owns_no_buffer() {
     assert_eq!(out.wire, ["PROBEACK\r\n\r\n"]);
     assert!(session.decoder.is_empty());
     assert_eq!(session.wake_at(), Some(session.silent_at));
+}
+
+#[test]
+fn after_the_end_nothing_more_is_said() {
+    let mut desk = Hub::new(hub::HubConfig::default()).unwrap();
+    let (mut session, now) = session();
+    let id = hub::SessionId::new(0, 0, 1);
+    desk.open(id, session.origin);
+    let mut said = Vec::new();
+    let reads: [&[u8]; 3] = [
+        b"REGISTER\r\nclientID: ana\r\nIP: 127.0.0.1\r\nPort: 1225\r\n\r\n",
+        b"CHAT\r\nclientID: ana\r\n\r\n",
+        b"QUIT\r\n\r\n",
+    ];
+    for bytes in reads {
+        let mut out = Outbox::default();
+        session.on_bytes(now, bytes, &mut out);
+        let mut fx = Vec::new();
+        for command in out.commands.drain(..) {
+            desk.apply(now, id, command, &mut fx);
+        }
+        // Forgetting the client dismisses its conversation, which has said goodbye by then.
+        for effect in fx {
+            if let hub::Effect::Reply { reply, .. } = effect {
+                session.on_reply(now, reply, &mut out);
+            }
+        }
+        session.on_timer(now.plus(std::time::Duration::from_secs(1)), &mut out);
+        said.extend(out.wire);
+    }
+    assert_eq!(said.last().map(|last| last.as_ref()), Some(b"QUITACK\r\n\r\n".as_slice()));
+    assert!(matches!(session.state, State::Closed));
+    assert_eq!(session.wake_at(), None);
 }
