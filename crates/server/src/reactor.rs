@@ -85,6 +85,9 @@ impl Reactor {
                 result => result?,
             }
             self.turn.now = self.turn.shared.clock.now();
+            // News first: what a client sends may be its answer to something that another reactor has told it,
+            // and then what the hub has told us of the same thing was here before.
+            self.hand_out();
             for slot in std::mem::take(&mut self.unread) {
                 self.read(slot, false);
             }

@@ -102,11 +102,6 @@ impl World {
         }
     }
 
-    /// The hub, to look at.
-    pub(crate) fn hub(&self) -> &Hub {
-        &self.hub
-    }
-
     /// The sessions' settings.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings

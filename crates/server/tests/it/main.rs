@@ -1,0 +1,12 @@
+//! The server on real sockets: every test starts one of its own on ports that the system chooses.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on may panic")]
+
+mod bad_input;
+mod detection;
+mod ending;
+mod fixture;
+mod http;
+mod limits;
+mod ringing;
+mod slow_reader;
