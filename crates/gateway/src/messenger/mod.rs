@@ -310,7 +310,7 @@ impl MessengerSession {
         }
     }
 
-    fn on_welcome(&mut self, card: Arc<Card>, room: Option<Arc<RoomCard>>, out: &mut Outbox) {
+    fn on_welcome(&mut self, now: Now, card: Arc<Card>, room: Option<Arc<RoomCard>>, out: &mut Outbox) {
         let Some(login) = self.answers.login().cloned() else { return };
         let (role, is_second) = (login.role, room.is_some());
         let answer = self.frame(&ServerFrame::Registered { role, name: login.name.into() });
@@ -327,13 +327,15 @@ impl MessengerSession {
             Role::ToReceive => person.receives = true,
         }
         person.room = room;
-        let is_shared = person.sends && person.receives;
-        if person.receives {
-            self.outlet.receives(is_shared);
-        }
+        let (receives, is_shared) = (person.receives, person.sends && person.receives);
         // Who registers TORECV first and then TOSEND with a blank after the name takes only SENT for success.
         if role == Role::ToSend && is_second && !is_shared && login.spaced && self.end == End::EmptyLine {
             self.word = SentWord::Sent;
+        }
+        // Registration goes question by question: its answers need no distance.
+        self.send_answers(now, out);
+        if receives {
+            self.outlet.receives(is_shared);
         }
         self.tell_habits(out);
     }
@@ -399,7 +401,7 @@ impl Session for MessengerSession {
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
         match reply {
             Reply::Welcome { card, room } => {
-                self.on_welcome(card, room, out);
+                self.on_welcome(now, card, room, out);
                 self.resume(now, out);
             }
             Reply::Refused { token: None, .. } => {
