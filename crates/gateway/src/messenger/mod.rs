@@ -4,6 +4,7 @@
 //! with one connection for both roles is one session.
 
 mod answers;
+mod frames;
 mod outlet;
 mod refusal;
 mod wire;
@@ -12,17 +13,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hub::{
-    Card, Command, Kind, Leg, Now, Outcome, Refusal, Reply, RoomCard, Say, Scope, Shared, To, Token, Verdict,
-};
+use hub::{Card, Command, Kind, Now, Outcome, Reply, RoomCard, Scope, Shared};
 use proto::ProtocolError;
 use proto::messenger::server::Decoder;
-use proto::messenger::{
-    ClientFrame, EVERYBODY, End, ErrorCode, Layout, Role, SentWord, ServerFrame, is_name, unbracketed,
-};
+use proto::messenger::{ClientFrame, End, ErrorCode, Role, SentWord, ServerFrame};
 
 use crate::{Close, Outbox, Session, Settings};
-use answers::{ANSWERS_MAX, Answers, Login, SENDS_MAX, Slot};
+use answers::{Answers, Slot};
 use outlet::Outlet;
 use wire::Habits;
 
@@ -134,138 +131,6 @@ impl MessengerSession {
             self.give_up_at = self.decoder.is_short().then(|| self.give_up_at.unwrap_or(give_up_at));
         }
         self.send_answers(now, out);
-    }
-
-    fn on_frame(&mut self, now: Now, frame: ClientFrame, out: &mut Outbox) {
-        match frame {
-            ClientFrame::Register { role, name, spaced, end } => {
-                self.end = end.echoed();
-                if end == End::Nothing {
-                    self.habits = self.habits.and(Habits::NO_EMPTY_LINE);
-                }
-                self.on_register(now, Login { role, name: name.into(), spaced }, out);
-            }
-            ClientFrame::Send { to, body, layout, spaced } => {
-                if spaced {
-                    self.word = SentWord::Sent;
-                }
-                if layout != Layout::Lines {
-                    self.learn(Habits::of(layout), out);
-                }
-                self.on_send(&to, &body, out);
-            }
-            ClientFrame::Received { misspelled, .. } => {
-                if misspelled {
-                    self.word = SentWord::Sent;
-                }
-                self.on_acknowledgement(now, Verdict::Received, out);
-            }
-            ClientFrame::Error { .. } => self.on_acknowledgement(now, Verdict::Rejected, out),
-            ClientFrame::Unregister if self.person.is_some() => {
-                self.push(&ServerFrame::Unregistered);
-                self.leave(Close::ByPeer, out);
-            }
-            ClientFrame::Unregister => self.refuse(ErrorCode::NoUserRegistered),
-        }
-        if self.answers.len() > ANSWERS_MAX {
-            self.leave(Close::Refused(Refusal::TooManyWaiting), out);
-        }
-    }
-
-    fn on_register(&mut self, now: Now, login: Login, out: &mut Outbox) {
-        let name = unbracketed(&login.name);
-        if !is_name(name) {
-            return self.refuse(ErrorCode::MalformedUsername);
-        }
-        if let Some(person) = &self.person {
-            if person.is_called(name) && person.has(login.role) {
-                let name = login.name.into_string();
-                return self.push(&ServerFrame::Registered { role: login.role, name });
-            }
-            // Half of a user can still choose another name: some clients begin anew when the second half is
-            // refused.
-            if !person.is_called(name) && person.room.is_none() {
-                out.command(Command::Leave);
-                self.person = None;
-                self.outlet.drop_forwards();
-                let deadline = now.at + self.settings.login;
-                self.phase = Phase::Unregistered { deadline, has_begun: true };
-            }
-        }
-        let receives = login.role == Role::ToReceive;
-        out.command(Command::Login(hub::Login {
-            name: name.to_owned(),
-            handle: None,
-            leg: if receives { Leg::Receive } else { Leg::Send },
-            room: None,
-            roster: false,
-            receipts: receives,
-        }));
-        self.answers.push(Slot::Login(login));
-    }
-
-    fn on_send(&mut self, to: &str, body: &str, out: &mut Outbox) {
-        let room = match &self.person {
-            Some(person) if person.sends => person.room.as_ref().map(|room| room.id()),
-            _ => None,
-        };
-        let (Some(person), Some(room)) = (&mut self.person, room) else {
-            return self.refuse(ErrorCode::NoUserRegistered);
-        };
-        if self.answers.len() >= SENDS_MAX {
-            return self.refuse(ErrorCode::UnableToSend);
-        }
-        person.tokens = person.tokens.wrapping_add(1);
-        let token = Token(person.tokens);
-        let name = unbracketed(to);
-        let is_everybody = name.eq_ignore_ascii_case(EVERYBODY);
-        out.command(Command::Say(Say {
-            to: if is_everybody { To::Room(room) } else { To::User(name.to_owned()) },
-            // A line feed at the end is how some clients end what they send, counted or not.
-            text: body.trim_end_matches(['\n', '\r']).to_owned(),
-            bare: false,
-            token: Some(token),
-        }));
-        self.answers.push(Slot::Send { token, to: to.into() });
-    }
-
-    /// What a receiver says to a FORWARD is never answered: two programs that answer each other's errors with
-    /// errors have no end.
-    fn on_acknowledgement(&mut self, now: Now, verdict: Verdict, out: &mut Outbox) {
-        match &self.person {
-            Some(person) if person.receives => {
-                self.outlet.acknowledged(&self.settings, now, verdict, out);
-            }
-            Some(_) => {
-                let (verdict, habits) = (Some(verdict), self.habits.number());
-                out.command(Command::ReceiptElsewhere { verdict, habits });
-            }
-            None if verdict == Verdict::Received => self.refuse(ErrorCode::NoUserRegistered),
-            None => {}
-        }
-    }
-
-    /// Notes a habit, for this session and the one that needs it.
-    fn learn(&mut self, habits: Habits, out: &mut Outbox) {
-        let all = self.habits.and(habits);
-        if all != self.habits {
-            self.habits = all;
-            self.tell_habits(out);
-        }
-    }
-
-    fn tell_habits(&self, out: &mut Outbox) {
-        if self.habits != Habits::default() && self.person.as_ref().is_some_and(|person| !person.receives) {
-            out.command(Command::ReceiptElsewhere { verdict: None, habits: self.habits.number() });
-        }
-    }
-
-    fn on_error(&mut self, error: ProtocolError, out: &mut Outbox) {
-        let is_complete = self.person.as_ref().is_some_and(|person| person.room.is_some());
-        self.refuse(if is_complete { ErrorCode::HeaderIncomplete } else { ErrorCode::NoUserRegistered });
-        if error.is_fatal() || self.answers.len() > ANSWERS_MAX {
-            self.leave(Close::Protocol(error), out);
-        }
     }
 
     /// Ends the user and, when all is answered, this connection; the hub ends the other one.
