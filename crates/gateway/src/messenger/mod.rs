@@ -359,3 +359,6 @@ impl Session for MessengerSession {
         self.person.as_ref().map(|person| person.card.name().as_str())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on may panic")]
 
 mod dialects;
+mod messenger;
 mod reach;
 mod transcripts;
 mod world;
