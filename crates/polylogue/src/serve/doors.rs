@@ -189,7 +189,7 @@ mod tests {
             ),
             (
                 io::ErrorKind::AddrNotAvailable,
-                "error: 127.0.0.1 is not an address of this machine: it was wanted for rooms by --listen \
+                "error: 127.0.0.1 is not an address of this machine: 127.0.0.1:8888 was wanted for rooms by --listen \
                  127.0.0.1:8888=rooms\n\
                  hint: `ip address` shows the addresses; 127.0.0.1 is always one, 0.0.0.0 means all of IPv4",
             ),

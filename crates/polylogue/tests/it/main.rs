@@ -1,12 +1,14 @@
 //! The real binary and other people's clients, on real sockets. One test binary, a module for each subject.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 mod all_see_all;
 mod clients;
 mod console;
 mod ending;
 mod fixture;
+mod http;
 mod ports;
-mod readme;
 mod stream;
 mod usage;
 mod web;

@@ -1,8 +1,11 @@
 //! Ports: free ones, taken ones, the usual ones.
 
 use std::net::TcpListener;
+use std::process::Stdio;
 
-use crate::fixture::{Server, output, polylogue};
+use rustix::process::Signal;
+
+use crate::fixture::{Process, Server, output, polylogue};
 
 fn stderr(arguments: &[&str]) -> (Option<i32>, String) {
     let output = output(arguments);
@@ -39,13 +42,25 @@ fn a_taken_port_that_was_named_is_an_error_that_says_what_to_do() {
 
 #[test]
 fn a_taken_usual_port_is_left_out_with_a_warning() {
-    // Whoever has the port, this test or a program of the machine's user: it is taken.
+    // Whoever has the port, this test or a program of the machine's user: it is taken. All the others may be
+    // taken too; then that is the error that follows.
     let _taken = TcpListener::bind("127.0.0.1:5000");
-    let mut server = Server::start_as(polylogue().arg("serve"));
-    let log = server.process().stderr.as_mut().unwrap();
-    let warning = log.expect("5000");
-    assert!(warning.contains("WARN"), "{warning}");
-    assert_ne!(server.address().port(), 5000);
+    let mut server = Process::start("polylogue", polylogue().arg("serve").stderr(Stdio::piped()));
+    let log = server.stderr.as_mut().unwrap();
+    let before = log.expect("127.0.0.1:5000");
+    assert!(before.lines().last().is_some_and(|line| line.contains("WARN")), "{before}");
+    let reason = log.line();
+    assert!(reason.contains("in use"), "{reason}");
+    server.signal(Signal::TERM);
+    let code = server.wait().code();
+    let printed = server.stdout.end();
+    assert!(!printed.contains("127.0.0.1:5000"), "{printed}");
+    let log = server.stderr.as_mut().unwrap().end();
+    match code {
+        Some(0) => assert!(printed.contains("listening on 127.0.0.1:"), "{printed}"),
+        Some(1) => assert!(log.contains("error: none of the usual ports can be had\nhint: "), "{log}"),
+        code => panic!("{code:?}: {log}"),
+    }
 }
 
 #[test]

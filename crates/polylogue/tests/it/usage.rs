@@ -37,7 +37,7 @@ fn the_help_of_serve_explains_every_flag_and_says_that_nothing_is_kept() {
 fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
     for (arguments, wanted) in [
         (&[][..], "Usage: polylogue <COMMAND>"),
-        (&["serf"], "a similar subcommand exists: 'serve'"),
+        (&["confg"], "a similar subcommand exists: 'config'"),
         (&["serve", "--lissen", "5050"], "a similar argument exists: '--listen'"),
         (&["serve", "--listen", "5050=mucca"], "\"mucca\" is not a protocol; did you mean muca?"),
         (&["serve", "--listen", "99999"], "\"99999\" is not a port (0 to 65535)"),

@@ -2,6 +2,7 @@
 
 use crate::clients::Browser;
 use crate::fixture::Server;
+use crate::http;
 
 #[test]
 fn the_page_says_how_to_join_at_the_real_addresses() {
@@ -19,10 +20,10 @@ fn the_page_says_how_to_join_at_the_real_addresses() {
 #[test]
 fn health_and_metrics_are_answered() {
     let server = Server::start(&[]);
-    let get = |path: &str| {
-        let mut answer = ureq::get(format!("http://{}{path}", server.address())).call().unwrap();
-        answer.body_mut().read_to_string().unwrap()
-    };
-    assert!(!get("/healthz").is_empty());
-    assert!(get("/metrics").contains("# TYPE polylogue_"), "{}", get("/metrics"));
+    let get = |path: &str| http::ask(server.address(), "GET", path, "");
+    assert_eq!(get("/healthz").status, 200);
+    let metrics = get("/metrics");
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.body.contains("# TYPE polylogue_"), "{}", metrics.body);
+    assert_eq!(get("/nothing").status, 404);
 }

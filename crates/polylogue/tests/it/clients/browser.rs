@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::fixture::Process;
+use crate::http;
 use crate::stream::PATIENCE;
 
 /// A browser with one page.
 pub(crate) struct Browser {
+    driver: SocketAddr,
     session: String,
     profile: PathBuf,
-    _driver: Process,
+    _process: Process,
 }
 
 /// The client as the reference page has it: header fields are padded in UTF-16 units, as `padEnd` counts.
@@ -42,9 +44,10 @@ impl Browser {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let profile = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chromium-{}-{count}", id()));
-        let mut driver = Process::start("chromedriver", Command::new("chromedriver").arg("--port=0"));
-        driver.stdout.expect("started successfully on port ");
-        let port = driver.stdout.expect(".");
+        let mut process = Process::start("chromedriver", Command::new("chromedriver").arg("--port=0"));
+        process.stdout.expect("started successfully on port ");
+        let port: u16 = process.stdout.expect(".").parse().unwrap();
+        let driver = SocketAddr::from(([127, 0, 0, 1], port));
         let arguments = [
             "--headless",
             "--no-sandbox",
@@ -61,12 +64,12 @@ impl Browser {
             "browserName": "chrome",
             "goog:chromeOptions": { "args": arguments },
         }}});
-        let answer = post(&format!("http://127.0.0.1:{port}/session"), &wanted);
+        let answer = post(driver, "/session", &wanted);
         let session = answer["value"]["sessionId"].as_str().unwrap_or_else(|| {
             panic!("no browser: {answer}\nhint: `cargo xtask test` installs chromium and its driver")
         });
-        let session = format!("http://127.0.0.1:{port}/session/{session}");
-        let browser = Self { session, profile, _driver: driver };
+        let session = format!("/session/{session}");
+        let browser = Self { driver, session, profile, _process: process };
         browser.ask("url", &json!({ "url": url }));
         browser
     }
@@ -106,7 +109,7 @@ impl Browser {
     }
 
     fn ask(&self, what: &str, body: &Value) -> Value {
-        let answer = post(&format!("{}/{what}", self.session), body);
+        let answer = post(self.driver, &format!("{}/{what}", self.session), body);
         assert!(answer["value"]["error"].is_null(), "{what}: {answer}");
         answer
     }
@@ -115,17 +118,11 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // The driver ends its browser with the session; killed first, it would leave it behind.
-        let _ = agent().delete(&self.session).call();
+        let _ = http::ask(self.driver, "DELETE", &self.session, "");
         let _ = std::fs::remove_dir_all(&self.profile);
     }
 }
 
-fn agent() -> ureq::Agent {
-    let config = ureq::Agent::config_builder().http_status_as_error(false);
-    config.timeout_global(Some(PATIENCE * 2)).build().into()
-}
-
-fn post(url: &str, body: &Value) -> Value {
-    let mut answer = agent().post(url).send_json(body).unwrap();
-    answer.body_mut().read_json().unwrap()
+fn post(driver: SocketAddr, path: &str, body: &Value) -> Value {
+    serde_json::from_str(&http::ask(driver, "POST", path, &body.to_string()).body).unwrap()
 }
