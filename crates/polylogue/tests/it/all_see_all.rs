@@ -1,6 +1,6 @@
 //! The promise: people with clients that nobody here wrote, and of every protocol, are in one room.
 
-use crate::clients::{Browser, ConsoleClient, Socket, nc};
+use crate::clients::{Browser, ConsoleClient, Socket, empty_page, nc};
 use crate::fixture::Server;
 
 /// A messenger client with its two sockets.
@@ -48,8 +48,7 @@ fn five_clients_of_four_protocols_see_each_other() {
     nora.write("nora_lobby\n");
     assert_eq!(nora.stdout.line(), "200");
 
-    // Any page will do but the server's own, which forbids itself all scripts and connections.
-    let tess = Browser::open("about:blank");
+    let tess = Browser::open(&empty_page());
     tess.join(address, "tess");
 
     let mut mia = Socket::connect("muca", address);

@@ -1,9 +1,11 @@
 //! A headless Chromium, driven through its driver, whose page speaks tmp over a WebSocket.
 
-use std::net::SocketAddr;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Command, id};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -95,7 +97,7 @@ impl Browser {
                 return;
             }
             assert!(Instant::now() < deadline, "the browser: {wanted:?} didn't come; what came: {seen}");
-            std::thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -121,6 +123,24 @@ impl Drop for Browser {
         let _ = http::ask(self.driver, "DELETE", &self.session, "");
         let _ = std::fs::remove_dir_all(&self.profile);
     }
+}
+
+/// The address of an empty page, for a client to live in. The server's own page won't do: it forbids itself all
+/// connections. Nor will one without an origin: browsers keep those away from loopback.
+pub(crate) fn empty_page() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // The request is read to its end, or closing would reset the connection under the answer.
+            let _ = BufReader::new(&stream).lines().map_while(Result::ok).find(String::is_empty);
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 15\r\nConnection: close\r\n\r\n\
+                  <!doctype html>",
+            );
+        }
+    });
+    format!("http://{address}/")
 }
 
 fn post(driver: SocketAddr, path: &str, body: &Value) -> Value {

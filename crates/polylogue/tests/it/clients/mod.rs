@@ -4,7 +4,7 @@ mod browser;
 mod python;
 mod socket;
 
-pub(crate) use browser::Browser;
+pub(crate) use browser::{Browser, empty_page};
 pub(crate) use python::ConsoleClient;
 pub(crate) use socket::Socket;
 
