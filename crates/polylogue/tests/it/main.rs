@@ -9,6 +9,7 @@ mod ending;
 mod fixture;
 mod http;
 mod ports;
+mod readme;
 mod stream;
 mod usage;
 mod web;
