@@ -11,7 +11,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     sh::run(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     sh::run(
         cargo(["doc", "--workspace", "--no-deps", "--document-private-items"])
-            .env("RUSTDOCFLAGS", "-D warnings"),
+            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"),
     )?;
     sh::run(cargo(["test", "--workspace"]).args(arguments).env(tools::VARIABLE, tools::folder()))
 }

@@ -33,15 +33,18 @@ pub(crate) enum Command {
     Config,
 }
 
+/// Not in the field's own comment, where rustdoc takes brackets for a link.
+const LISTEN_HELP: &str = "\
+Where to listen, instead of the usual ports; may be repeated
+
+PORT, :PORT, HOST:PORT or [IPV6]:PORT. After it =PROTOCOL pins the port to one of tmp, muca, rooms, bridge and \
+messenger; without it, or with =detect, what each client says first decides. Port 0 takes a free one and prints it.";
+
 /// `polylogue serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Where to listen, instead of the usual ports; may be repeated
-    ///
-    /// PORT, :PORT, HOST:PORT or [IPV6]:PORT. After it =PROTOCOL pins the port to one of tmp, muca, rooms, bridge
-    /// and messenger; without it, or with =detect, what each client says first decides. Port 0 takes a free one
-    /// and prints it.
-    #[arg(long, value_name = "ADDR[=PROTOCOL]")]
+    #[arg(long, value_name = "ADDR[=PROTOCOL]", long_help = LISTEN_HELP)]
     pub(crate) listen: Vec<Listen>,
     /// Open the ports on all interfaces (0.0.0.0) instead of loopback, where no host is given
     #[arg(long)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::clients::nc;
+use crate::clients::{Browser, empty_page, nc};
 use crate::fixture::{Server, output};
 use crate::http;
 use crate::stream::PATIENCE;
@@ -43,6 +43,20 @@ fn the_examples_with_nc_do_what_they_show() {
             }
         }
     }
+}
+
+#[test]
+fn the_example_for_a_browser_is_a_client() {
+    let server = Server::start(&[]);
+    let mut ana = nc(server.address());
+    ana.write("ana_lobby\n");
+    ana.stdout.expect("200\n");
+    let (_, script) = README.split_once("```js\n").unwrap();
+    let (script, _) = script.split_once("```").unwrap();
+    assert!(script.contains("127.0.0.1:5050"));
+    let browser = Browser::open(&empty_page());
+    browser.run(&script.replace("127.0.0.1:5050", &server.address().to_string()));
+    assert_eq!(ana.stdout.line(), "eve - good morning");
 }
 
 /// Waits until nobody is logged in any more.

@@ -78,13 +78,13 @@ impl Browser {
 
     /// Joins as a tmp client.
     pub(crate) fn join(&self, address: SocketAddr, name: &str) {
-        self.run(CLIENT, json!([format!("ws://{address}/"), name]));
+        self.ask_page(CLIENT, json!([format!("ws://{address}/"), name]));
         self.expect(&format!("STATE_UPG_2|{name}|"));
     }
 
     /// Sends a body to everybody.
     pub(crate) fn say(&self, body: &str) {
-        self.run("window.say(arguments[0])", json!([body]));
+        self.ask_page("window.say(arguments[0])", json!([body]));
     }
 
     /// Waits until the page has received `TYPE|USER|BODY`.
@@ -92,7 +92,7 @@ impl Browser {
     pub(crate) fn expect(&self, wanted: &str) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let seen = self.run("return window.seen", json!([]));
+            let seen = self.ask_page("return window.seen", json!([]));
             if seen.as_array().is_some_and(|seen| seen.iter().any(|message| message == wanted)) {
                 return;
             }
@@ -101,12 +101,17 @@ impl Browser {
         }
     }
 
-    /// The text that a person sees on the page.
-    pub(crate) fn text(&self) -> String {
-        self.run("return document.body.innerText", json!([])).as_str().unwrap_or_default().to_owned()
+    /// Runs a script in the page.
+    pub(crate) fn run(&self, script: &str) {
+        self.ask_page(script, json!([]));
     }
 
-    fn run(&self, script: &str, arguments: Value) -> Value {
+    /// The text that a person sees on the page.
+    pub(crate) fn text(&self) -> String {
+        self.ask_page("return document.body.innerText", json!([])).as_str().unwrap_or_default().to_owned()
+    }
+
+    fn ask_page(&self, script: &str, arguments: Value) -> Value {
         self.ask("execute/sync", &json!({ "script": script, "args": arguments }))["value"].take()
     }
 
