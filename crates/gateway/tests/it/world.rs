@@ -102,6 +102,11 @@ impl World {
         }
     }
 
+    /// The hub, to look at.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// The sessions' settings.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
