@@ -1,8 +1,10 @@
 //! How answers and events become bytes.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 use hub::{Chunks, Dialect, Event, Form, Kind, Namespace};
-use proto::messenger::server::{FORWARD_OVERHEAD_BYTES, Voice, encode, modified_width};
+use proto::messenger::server::{FORWARD_OVERHEAD_BYTES, Voice, encode, encode_forward, modified_width};
 use proto::messenger::{End, Framing, Layout, ServerFrame};
 
 use crate::{form, text};
@@ -91,7 +93,10 @@ pub(super) fn forwards(event: &Event, habits: Habits, framing: Framing, bytes_ma
         Kind::Message { from, text, .. } => (from.wire_name(Namespace::Alphanumeric), text.as_str()),
         Kind::Typing { .. } | Kind::Roster { .. } => return Chunks::new(),
     };
-    let line = text::one_line(text).replace('\t', " ");
+    let mut line = text::one_line(text);
+    if line.contains('\t') {
+        line = Cow::Owned(line.replace('\t', " "));
+    }
     let width = match framing {
         Framing::Bare => char::len_utf8,
         Framing::Utf => modified_width,
@@ -102,8 +107,7 @@ pub(super) fn forwards(event: &Event, habits: Habits, framing: Framing, bytes_ma
     text::split(&line, most, width)
         .map(|piece| {
             let mut out = BytesMut::new();
-            let frame = ServerFrame::Forward { from: from.to_owned(), body: piece.to_owned() };
-            encode(&frame, voice, &mut out);
+            encode_forward(from, piece, voice, &mut out);
             out.freeze()
         })
         .collect()

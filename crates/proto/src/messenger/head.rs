@@ -211,7 +211,7 @@ fn finish_head(
         return Err(ProtocolError::Missing { what: "recipient" }.fatal());
     }
     let to = String::from_utf8_lossy(to).into_owned();
-    let head = |layout| SendHead { to: to.clone(), length, layout, spaced, indented: line.indented };
+    let head = |layout| SendHead { to, length, layout, spaced, indented: line.indented };
     if !trim(rest).is_empty() {
         // The body follows on the same line, after one blank.
         return Ok(Some((head(Layout::OneLine), line.end - rest.len() + 1)));

@@ -242,35 +242,47 @@ impl Decoder {
             return Err(ProtocolError::TooLong { what: "a body", limit: self.bytes_max });
         }
         self.consume(taken);
-        self.body = Some(Box::new((head, Counter::default())));
-        self.body(patience)
+        self.body_of(head, Counter::default(), patience)
     }
 
     fn body(&mut self, patience: Patience) -> Result<Option<ClientFrame>, ProtocolError> {
-        let Some(body) = &mut self.body else { return Ok(None) };
-        let (head, counter) = &mut **body;
-        if head.indented && head.length > 0 {
-            match self.buf.first() {
-                Some(b' ') => self.buf.advance(1),
-                Some(_) => {}
-                None if patience == Patience::Gone => {
-                    return Err(ProtocolError::Truncated { what: "a body" });
-                }
-                None => return Ok(None),
+        let Some(body) = self.body.take() else { return Ok(None) };
+        let (head, counter) = *body;
+        self.body_of(head, counter, patience)
+    }
+
+    /// The frame if its body is whole; else it is kept.
+    fn body_of(
+        &mut self,
+        mut head: SendHead,
+        mut counter: Counter,
+        patience: Patience,
+    ) -> Result<Option<ClientFrame>, ProtocolError> {
+        let is_indented = head.indented && head.length > 0;
+        if is_indented && let Some(first) = self.buf.first() {
+            if *first == b' ' {
+                self.buf.advance(1);
             }
             head.indented = false;
         }
-        let Some(end) = counter.end(&self.buf, head.length, patience) else {
-            return match patience {
-                Patience::Gone => Err(ProtocolError::Truncated { what: "a body" }),
-                Patience::Full | Patience::Short => Ok(None),
-            };
+        let end = match head.length {
+            0 => Some(0),
+            _ if is_indented && head.indented => None,
+            length => counter.end(&self.buf, length, patience),
         };
-        let text = utf::decode(self.buf.get(..end).unwrap_or_default());
-        let head = self.body.take().map(|body| body.0);
-        self.consume(end);
-        self.after_body = true;
-        Ok(head.map(|head| sent(head, text)))
+        if let Some(end) = end {
+            let text = utf::decode(self.buf.get(..end).unwrap_or_default());
+            self.consume(end);
+            self.after_body = true;
+            return Ok(Some(sent(head, text)));
+        }
+        match patience {
+            Patience::Gone => Err(ProtocolError::Truncated { what: "a body" }),
+            Patience::Full | Patience::Short => {
+                self.body = Some(Box::new((head, counter)));
+                Ok(None)
+            }
+        }
     }
 
     fn framed(&mut self, patience: Patience) -> Result<Option<ClientFrame>, ProtocolError> {
@@ -382,51 +394,59 @@ pub struct Voice {
 
 /// Writes one message. Names and texts have no line feeds, which is the caller's care.
 pub fn encode(frame: &ServerFrame, voice: Voice, out: &mut BytesMut) {
-    let length_at = out.len();
-    if voice.framing == Framing::Utf {
-        out.put_u16(0);
-    }
     let end = voice.end.as_str();
     match frame {
         ServerFrame::Registered { role, name } => {
-            put(out, &["REGISTERED ", role.as_str(), " ", name, end]);
+            in_frame(voice, out, |out| put(out, &["REGISTERED ", role.as_str(), " ", name, end]));
         }
-        ServerFrame::Sent { word, to } => put(out, &[word.as_str(), " ", to, end]),
+        ServerFrame::Sent { word, to } => {
+            in_frame(voice, out, |out| put(out, &[word.as_str(), " ", to, end]))
+        }
         ServerFrame::Forward { from, body } => encode_forward(from, body, voice, out),
-        ServerFrame::Error(code) => {
+        ServerFrame::Error(code) => in_frame(voice, out, |out| {
             put_number(out, "ERROR ", usize::from(code.code()));
             put(out, &[" ", code.text(), end]);
-        }
-        ServerFrame::Unregistered => put(out, &["UNREGISTERED", end]),
-    }
-    if voice.framing == Framing::Utf {
-        let length = out.len() - length_at - 2;
-        let bytes = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-        if let Some(slot) = out.get_mut(length_at..length_at + 2) {
-            slot.copy_from_slice(&bytes);
-        }
+        }),
+        ServerFrame::Unregistered => in_frame(voice, out, |out| put(out, &["UNREGISTERED", end])),
     }
 }
 
-fn encode_forward(from: &str, body: &str, voice: Voice, out: &mut BytesMut) {
-    let (one_line, newline) = (voice.layout == Layout::OneLine, voice.newline_after_body);
-    let count = body.chars().count() + usize::from(one_line);
+/// Writes a FORWARD, as [`encode`] does.
+pub fn encode_forward(from: &str, body: &str, voice: Voice, out: &mut BytesMut) {
+    let is_one_line = voice.layout == Layout::OneLine;
+    let count = body.chars().count() + usize::from(is_one_line);
     let between = match voice.layout {
         Layout::Lines => "\n\n",
         Layout::NoEmptyLine => "\n",
         Layout::OneLine => " ",
     };
-    let after_name = if one_line { " " } else { "\n" };
+    let after_name = if is_one_line { " " } else { "\n" };
     out.reserve(from.len() + body.len() + FORWARD_OVERHEAD_BYTES);
-    put(out, &["FORWARD ", from, after_name]);
-    put_number(out, "Content-length: ", count);
-    put(out, &[between]);
-    match voice.framing {
-        Framing::Bare => out.put_slice(body.as_bytes()),
-        Framing::Utf => utf::encode_modified(body, out),
+    in_frame(voice, out, |out| {
+        put(out, &["FORWARD ", from, after_name]);
+        put_number(out, "Content-length: ", count);
+        out.put_slice(between.as_bytes());
+        match voice.framing {
+            Framing::Bare => out.put_slice(body.as_bytes()),
+            Framing::Utf => utf::encode_modified(body, out),
+        }
+        if is_one_line || voice.newline_after_body {
+            out.put_u8(b'\n');
+        }
+    });
+}
+
+/// Puts the length before what `write` writes if this client wants it.
+fn in_frame(voice: Voice, out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
+    if voice.framing == Framing::Bare {
+        return write(out);
     }
-    if one_line || newline {
-        out.put_u8(b'\n');
+    let length_at = out.len();
+    out.put_u16(0);
+    write(out);
+    let length = u16::try_from(out.len() - length_at - 2).unwrap_or(u16::MAX);
+    if let Some(slot) = out.get_mut(length_at..length_at + 2) {
+        slot.copy_from_slice(&length.to_be_bytes());
     }
 }
 
