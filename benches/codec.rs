@@ -6,7 +6,7 @@
 use bytes::BytesMut;
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use proto::{bridge, muca, rooms, tmp};
+use proto::{bridge, messenger, muca, rooms, tmp};
 
 #[global_allocator]
 static ALLOC: AllocProfiler = AllocProfiler::system();
@@ -88,6 +88,23 @@ mod decode {
             assert_eq!(frames, FRAMES);
         });
     }
+
+    #[divan::bench]
+    fn messenger_send(bencher: Bencher<'_, '_>) {
+        let stream = stream(&format!("SEND bob\nContent-length: {}\n\n{BODY}", BODY.len()));
+        bencher.counter(ItemsCount::new(FRAMES)).bench_local(|| {
+            let mut decoder = messenger::server::Decoder::new(FRAME_BYTES_MAX);
+            let mut frames = 0;
+            for read in stream.chunks(READ_BYTES) {
+                decoder.feed(read);
+                while let Ok(Some(frame)) = decoder.next_frame() {
+                    black_box(frame);
+                    frames += 1;
+                }
+            }
+            assert_eq!(frames, FRAMES);
+        });
+    }
 }
 
 mod encode {
@@ -119,5 +136,11 @@ mod encode {
     fn tmp_message(bencher: Bencher<'_, '_>) {
         let frame = tmp::ServerFrame::ChatMssg { user: "ana", body: tmp::Body::Message(BODY) };
         encode(bencher, |out| tmp::server::encode(&frame, out));
+    }
+
+    #[divan::bench]
+    fn messenger_forward(bencher: Bencher<'_, '_>) {
+        let voice = messenger::server::Voice::default();
+        encode(bencher, |out| messenger::server::encode_forward("ana", BODY, voice, out));
     }
 }
