@@ -379,4 +379,16 @@ pub(super) static KEYS: &[Key] = &[
         ],
         Field::Time(Unit::Milliseconds, 100..=600_000, |config| &mut config.gateway.messenger_receipt),
     ),
+    Key::new(
+        "messenger",
+        "body_ms",
+        &["How long a body may stay shorter than its header says before the session ends."],
+        Field::Time(Unit::Milliseconds, 100..=600_000, |config| &mut config.gateway.messenger_body),
+    ),
+    Key::new(
+        "messenger",
+        "gap_ms",
+        &["The least time between two messages to one client that may not have read the first."],
+        Field::Time(Unit::Milliseconds, 0..=10_000, |config| &mut config.gateway.messenger_gap),
+    ),
 ];
