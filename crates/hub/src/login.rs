@@ -228,6 +228,9 @@ fn check_handle(handle: &str) -> Result<(), Refusal> {
         "" => "it is empty",
         handle if handle.chars().count() > 64 => "more than 64 characters",
         handle if handle.chars().any(|c| c.is_control() || c.is_whitespace()) => "white space is not allowed",
+        handle if handle.chars().any(crate::names::is_invisible) => {
+            "it has an invisible or unassigned character"
+        }
         _ => return Ok(()),
     };
     Err(Refusal::NameMalformed { name: handle.chars().take(64).collect(), rule })

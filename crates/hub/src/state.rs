@@ -191,7 +191,7 @@ impl Hub {
                 self.receipt_elsewhere(from, verdict, habits, fx)
             }
             Command::Who { room } => {
-                let answer = self.who(from, room);
+                let answer = self.who(now, from, room);
                 self.answer(from, None, answer, fx);
             }
             Command::Bridge(request) => {
@@ -223,7 +223,8 @@ impl Hub {
         fx.push(Effect::Reply { to, reply: Reply::Refused { token, refusal } });
     }
 
-    fn who(&self, from: SessionId, room: RoomId) -> Result<Reply, Refusal> {
+    fn who(&mut self, now: Now, from: SessionId, room: RoomId) -> Result<Reply, Refusal> {
+        self.check_rate(now, from)?;
         let room = self.rooms.get(&room).filter(|room| room.has(from)).ok_or(Refusal::NotInRoom)?;
         let members = room
             .users()

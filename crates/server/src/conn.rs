@@ -56,6 +56,10 @@ pub(crate) struct Conn {
     marked: bool,
     /// The socket takes no more until it says so.
     blocked: bool,
+    /// Among those that the reactor reads again without being told to.
+    pub(crate) unread: bool,
+    /// The kernel has seen the end of the input, which may still have to be read.
+    pub(crate) input_ends: bool,
     /// Nothing more will come from the peer.
     pub(crate) read_closed: bool,
     /// Everything was written and the peer knows that nothing follows.
@@ -131,6 +135,8 @@ impl Conn {
             turned_away: false,
             marked: false,
             blocked: false,
+            unread: false,
+            input_ends: false,
             read_closed: false,
             write_closed: false,
             gone: false,

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hub::{Audience, CallId, Reply, SessionId, Shared};
@@ -36,17 +36,32 @@ pub(crate) struct Newcomer {
     pub(crate) turned_away: bool,
 }
 
+/// How many news may wait for a reactor before the others stop reading until it has caught up.
+const NEWS_MAX: usize = 4096;
+
 /// One reactor's news.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     news: Mutex<Vec<News>>,
+    /// How many news there were when somebody last posted some.
+    waiting: AtomicUsize,
     signalled: AtomicBool,
     waker: mio::Waker,
 }
 
 impl Inbox {
     pub(crate) fn new(waker: mio::Waker) -> Self {
-        Self { news: Mutex::default(), signalled: AtomicBool::new(false), waker }
+        Self {
+            news: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            signalled: AtomicBool::new(false),
+            waker,
+        }
+    }
+
+    /// Whether more waits here than a reactor that keeps up ever has: then the others take in less.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > NEWS_MAX
     }
 
     /// For posting. Whoever posts calls [`Inbox::wake`] afterwards, unless it is the reactor itself.
@@ -56,6 +71,7 @@ impl Inbox {
 
     /// Wakes the reactor, once for all that was posted since it last looked.
     pub(crate) fn wake(&self) {
+        self.waiting.store(self.lock().len(), Ordering::Relaxed);
         if !self.signalled.swap(true, Ordering::AcqRel)
             && let Err(error) = self.waker.wake()
         {
@@ -68,6 +84,7 @@ impl Inbox {
     pub(crate) fn take(&self, empty: &mut Vec<News>) {
         // First this, then the list: whoever posts in between wakes once too often and not once too few.
         self.signalled.store(false, Ordering::Release);
+        self.waiting.store(0, Ordering::Relaxed);
         std::mem::swap(&mut *self.lock(), empty);
     }
 }

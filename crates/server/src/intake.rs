@@ -15,8 +15,8 @@ use crate::turn::Turn;
 use crate::ws::{self, Failure, Incoming, WebSocket};
 
 impl Conn {
-    /// Reads once; whether there may be more at once. `ends`: the kernel has seen the end of the input.
-    pub(crate) fn read(&mut self, buffer: &mut [u8], ends: bool, turn: &mut Turn) -> bool {
+    /// Reads once; whether there may be more at once.
+    pub(crate) fn read(&mut self, buffer: &mut [u8], turn: &mut Turn) -> bool {
         if self.read_closed || self.gone || matches!(self.stage, Stage::Web(_)) {
             return false;
         }
@@ -26,7 +26,7 @@ impl Conn {
                 turn.tally.bytes_in += len as u64;
                 self.on_bytes(&buffer[..len], turn);
                 // Less than was asked for is all there is, but for the end, which comes by itself.
-                return len == buffer.len() || ends;
+                return len == buffer.len() || self.input_ends;
             }
             Err(error) => match error.kind() {
                 ErrorKind::Interrupted => return true,

@@ -33,6 +33,10 @@ const LISTENERS: usize = usize::MAX - 1;
 const READ_BYTES: usize = 64 * 1024;
 /// How many sockets one turn looks at.
 const EVENTS_MAX: usize = 1024;
+/// How many commands wait for the hub before a turn that is still reading takes them there.
+const ASKS_MAX: usize = 4096;
+/// How long a reactor that holds back waits before it looks again.
+const HOLD_BACK: Duration = Duration::from_millis(1);
 /// How often commands and what follows from them go back and forth before the turn flushes.
 const ROUNDS_MAX: usize = 8;
 
@@ -48,6 +52,8 @@ pub(crate) struct Reactor {
     door: Option<Door>,
     /// Slots with more to read than one turn gives them.
     unread: Vec<usize>,
+    /// Another reactor can't keep up: nothing is read until it has.
+    holds_back: bool,
     stop_at: Option<Instant>,
     // Storage that is used again every turn.
     buffer: Box<[u8]>,
@@ -65,6 +71,7 @@ impl Reactor {
             turn: Turn::new(shared),
             door,
             unread: Vec::new(),
+            holds_back: false,
             stop_at: None,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             news: Vec::new(),
@@ -88,7 +95,11 @@ impl Reactor {
             // News first: what a client sends may be its answer to something that another reactor has told it,
             // and then what the hub has told us of the same thing was here before.
             self.hand_out();
+            self.holds_back = self.turn.shared.others_are_behind(self.shard);
             for slot in std::mem::take(&mut self.unread) {
+                if let Some(conn) = self.conns.get_mut(slot) {
+                    conn.unread = false;
+                }
                 self.read(slot, false);
             }
             for event in &events {
@@ -113,6 +124,9 @@ impl Reactor {
     /// How long the poll may wait.
     fn patience(&self) -> Option<Duration> {
         let turn = &self.turn;
+        if self.holds_back && turn.asks.is_empty() && turn.marked.is_empty() {
+            return Some(HOLD_BACK);
+        }
         if !(self.unread.is_empty() && turn.asks.is_empty() && turn.marked.is_empty()) {
             return Some(Duration::ZERO);
         }
@@ -151,8 +165,15 @@ impl Reactor {
     /// Reads what is there, up to one buffer: the rest waits until the others had their turn.
     fn read(&mut self, slot: usize, ends: bool) {
         let Some(conn) = self.conns.get_mut(slot) else { return };
-        if conn.read(&mut self.buffer, ends, &mut self.turn) {
+        conn.input_ends |= ends;
+        let more = self.holds_back || conn.read(&mut self.buffer, &mut self.turn);
+        if more && !conn.unread {
+            conn.unread = true;
             self.unread.push(slot);
+        }
+        // A thousand busy peers can say more in one turn than should wait in memory.
+        if self.turn.asks.len() > ASKS_MAX {
+            self.talk_with_hub();
         }
     }
 

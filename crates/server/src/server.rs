@@ -169,7 +169,7 @@ fn within_open_files(mut limits: Limits) -> Limits {
     let allowed = files.map_or(u64::MAX, |files| files.saturating_sub(FILES_RESERVED).max(files / 2));
     let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
     if limits.connections_max > allowed {
-        tracing::warn!(
+        tracing::info!(
             connections_max = allowed,
             wanted = limits.connections_max,
             "the limit of open files (ulimit -n) allows fewer connections than configured"

@@ -135,6 +135,13 @@ impl Shared {
         }
     }
 
+    /// Whether another reactor than `shard` is behind with its news. Whoever takes in more for it meanwhile only
+    /// makes it worse, and what waits would grow without bound.
+    pub(crate) fn others_are_behind(&self, shard: u8) -> bool {
+        let others = self.inboxes.iter().enumerate().filter(|(other, _)| *other != usize::from(shard));
+        others.map(|(_, inbox)| inbox).any(Inbox::is_behind)
+    }
+
     /// Posts effects to the reactors concerned: which ones, as bits. Called with the hub locked: that gives all
     /// reactors the same order.
     fn post(&self, shard: u8, fx: &mut Vec<Effect>) -> u64 {

@@ -95,6 +95,11 @@ impl Key {
     }
 }
 
+/// Whether a character can't be seen, or is none.
+pub(crate) fn is_invisible(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Other
+}
+
 fn canonical(wanted: &str, chars_max: usize) -> Result<String, &'static str> {
     let mut name = String::with_capacity(wanted.len());
     for word in wanted.split_whitespace() {
@@ -118,7 +123,7 @@ fn canonical(wanted: &str, chars_max: usize) -> Result<String, &'static str> {
     }
     // Invisible characters can turn text around or hide in a name that looks like another. (PRECIS would see to
     // this too, but its table is that of Unicode 6.3 and refuses every newer letter and emoji.)
-    if name.chars().any(|c| c.general_category_group() == GeneralCategoryGroup::Other) {
+    if name.chars().any(is_invisible) {
         return Err("it has an invisible or unassigned character");
     }
     Ok(name)

@@ -54,7 +54,7 @@ fn how_to_join(dialect: Dialect, host: &str, port: u16) -> (&'static str, String
         Dialect::Muca => (
             "muca",
             format!(
-                "{{\"USERID\": \"you@example.org\", \"NICKNAME\": \"You\", \"SERVER\": \"{host}\", \"SERVER_PORT\": {port}}}"
+                "{{\"USERID\": \"you@example.org\", \"NICKNAME\": \"You\",\n \"SERVER\": \"{host}\", \"SERVER_PORT\": {port}}}"
             ),
         ),
         Dialect::Rooms => (

@@ -6,6 +6,7 @@ mod bad_input;
 mod detection;
 mod ending;
 mod fixture;
+mod flood;
 mod http;
 mod limits;
 mod ringing;
