@@ -26,6 +26,7 @@ mod conn;
 mod http;
 mod inbox;
 mod intake;
+mod joining;
 mod listen;
 mod metrics;
 mod queue;
@@ -37,5 +38,6 @@ mod turn;
 mod ws;
 
 pub use config::{Limits, Listener, ServerConfig};
+pub use joining::{Hint, hints};
 pub use listen::{BindError, PortError};
 pub use server::{Handle, Server};

@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) web: Web,
     /// Where the server listens, with the pinned protocol.
     pub(crate) listening: Vec<(SocketAddr, Option<Dialect>)>,
+    /// The room for those who name none.
+    pub(crate) lobby: String,
     connections: AtomicUsize,
     /// Connections of each reactor.
     loads: Vec<AtomicUsize>,
@@ -61,6 +63,7 @@ impl Shared {
         listening: Vec<(SocketAddr, Option<Dialect>)>,
         web: Web,
     ) -> Self {
+        let lobby = hub.config().lobby.clone();
         Self {
             hub: Mutex::new(hub),
             loads: inboxes.iter().map(|_| AtomicUsize::new(0)).collect(),
@@ -71,6 +74,7 @@ impl Shared {
             clock: Clock::new(),
             web,
             listening,
+            lobby,
             connections: AtomicUsize::new(0),
             per_address: Mutex::default(),
             stopping: AtomicBool::new(false),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use hub::Dialect;
+use server::Hint;
 
 use super::doors::words;
 
@@ -28,36 +29,14 @@ pub(super) fn render(open: &[Open], lobby: &str, own: IpAddr, colour: bool) -> S
         let _ = writeln!(text, "\nopen {bold}http://{address}/{plain}");
     }
     text.push_str("\nhow to join from each protocol:\n");
-    for dialect in Dialect::ALL {
-        if let Some(address) = at(Some(dialect)) {
-            let (address, remark) = join(dialect, address, lobby);
-            let _ = writeln!(text, "  {:<10} {bold}{address:<26}{plain} {remark}", dialect.as_str());
-        }
+    let host = |ip: IpAddr| if ip.is_unspecified() { own.to_string() } else { ip.to_string() };
+    for Hint { dialect, first, then } in server::hints(open, lobby, host) {
+        let _ = writeln!(text, "  {:<10} {bold}{first:<26}{plain} {then}", dialect.as_str());
     }
     text.push_str(
         "\nnothing is kept: this version has no store, what was said is gone when the server ends\n",
     );
     text
-}
-
-/// What to type or to tell one's client, and what then.
-fn join(dialect: Dialect, address: SocketAddr, lobby: &str) -> (String, String) {
-    let netcat = format!("nc {} {}", address.ip(), address.port());
-    let then = match dialect {
-        Dialect::Tmp => {
-            return (format!("ws://{address}/"), "/NAME instead of / is the room NAME".to_owned());
-        }
-        Dialect::Bridge => {
-            let remark = "what to tell your client, beside its own --id and --port";
-            return (format!("--server {address}"), remark.to_owned());
-        }
-        Dialect::Muca => r#"then type: {"CMD": "JOIN", "UN": "yourname", "UID": "yourname"}"#.to_owned(),
-        Dialect::Rooms => format!("then type: yourname_{lobby}"),
-        Dialect::Messenger => {
-            "then type: REGISTER TOSEND yourname (TORECV in a second one), Enter twice".to_owned()
-        }
-    };
-    (netcat, then)
 }
 
 /// Where a client can reach a socket that is open on all interfaces.

@@ -37,7 +37,7 @@ pub(super) enum Wish {
     /// The key `server.listen`.
     Key,
     /// `polylogue server -a -p`
-    Seed,
+    TcpChat,
 }
 
 impl Wish {
@@ -47,7 +47,9 @@ impl Wish {
             Self::Usual => "the usual ports".to_owned(),
             Self::Flag => format!("--listen {listen}"),
             Self::Key => format!("server.listen = [{:?}]", listen.to_string()),
-            Self::Seed => format!("-a {} -p {}", listen.host.as_deref().unwrap_or("localhost"), listen.port),
+            Self::TcpChat => {
+                format!("-a {} -p {}", listen.host.as_deref().unwrap_or("localhost"), listen.port)
+            }
         }
     }
 }
@@ -198,7 +200,7 @@ mod tests {
         }
         for (wish, hint) in [
             (Wish::Key, "as in server.listen = [\"127.0.0.1:0=rooms\"]"),
-            (Wish::Seed, "as in -a 127.0.0.1 -p 0"),
+            (Wish::TcpChat, "as in -a 127.0.0.1 -p 0"),
         ] {
             let failure =
                 refused(&Door { wish, ..door.clone() }, &io::ErrorKind::AddrInUse.into()).to_string();

@@ -82,7 +82,7 @@ impl Plan {
     pub(crate) fn from_server(arguments: Server) -> Result<Self, Failure> {
         let listen = arguments.listen();
         let (config, source) = configure(arguments.common)?;
-        let doors = doors::wanted(&[listen], false, Wish::Seed)?;
+        let doors = doors::wanted(&[listen], false, Wish::TcpChat)?;
         Ok(Self { config, doors, source })
     }
 }

@@ -64,7 +64,7 @@ fn a_taken_usual_port_is_left_out_with_a_warning() {
 }
 
 #[test]
-fn the_seed_s_spelling_listens_where_it_says() {
+fn the_spelling_of_tcp_chat_listens_where_it_says() {
     let mut server = Server::start_as(polylogue().args(["server", "-a", "127.0.0.1", "-p", "0"]));
     assert_eq!(server.address().ip().to_string(), "127.0.0.1");
     assert!(server.process().is_running());

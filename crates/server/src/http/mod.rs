@@ -146,7 +146,10 @@ fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>>
         }
         "/" => {
             let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-            ("text/html; charset=utf-8", page::page(host.unwrap_or_default(), &shared.listening))
+            (
+                "text/html; charset=utf-8",
+                page::page(host.unwrap_or_default(), &shared.lobby, &shared.listening),
+            )
         }
         _ => return plain(StatusCode::NOT_FOUND, "There is nothing here. The page is at /.\n"),
     };

@@ -1,9 +1,11 @@
 //! The page at `/`: how to join from each protocol, at this server's real addresses.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hub::Dialect;
+
+use crate::joining::{Hint, hints};
 
 const HEAD: &str = r#"<!doctype html>
 <html lang="en">
@@ -23,52 +25,16 @@ p { margin: .3rem 0; }
 "#;
 
 /// The page for somebody who reached the server as `host` (the request's Host header, not believed but escaped).
-pub(crate) fn page(host: &str, listening: &[(SocketAddr, Option<Dialect>)]) -> String {
+pub(crate) fn page(host: &str, lobby: &str, listening: &[(SocketAddr, Option<Dialect>)]) -> String {
     let mut page = HEAD.to_owned();
     let name = host_name(host);
-    for dialect in Dialect::ALL {
-        let Some((addr, _)) = door(dialect, listening) else { continue };
-        let shown = if name.is_empty() { addr.ip().to_string() } else { name.to_owned() };
-        let (title, how) = how_to_join(dialect, &shown, addr.port());
+    let reached = |ip: IpAddr| if name.is_empty() { ip.to_string() } else { name.to_owned() };
+    for Hint { dialect, first, then } in hints(listening, lobby, reached) {
+        let (first, then) = (escape(&first), escape(&then));
         // Writing to a string can't fail.
-        let _ = write!(page, "<h2>{title}</h2>\n<pre>{}</pre>\n", escape(&how));
+        let _ = write!(page, "<h2>{}</h2>\n<pre>{first}</pre>\n<p>{then}</p>\n", dialect.as_str());
     }
     page
-}
-
-/// Where a protocol is spoken: its own port rather than one that detects.
-fn door(
-    dialect: Dialect,
-    listening: &[(SocketAddr, Option<Dialect>)],
-) -> Option<&(SocketAddr, Option<Dialect>)> {
-    let with = |wanted| listening.iter().find(move |(_, spoken)| *spoken == wanted);
-    with(Some(dialect)).or_else(|| with(None))
-}
-
-fn how_to_join(dialect: Dialect, host: &str, port: u16) -> (&'static str, String) {
-    match dialect {
-        Dialect::Tmp => (
-            "tmp, over WebSocket",
-            format!("ws://{host}:{port}/        the lobby\nws://{host}:{port}/ROOM    a room of that name"),
-        ),
-        Dialect::Muca => (
-            "muca",
-            format!(
-                "{{\"USERID\": \"you@example.org\", \"NICKNAME\": \"You\",\n \"SERVER\": \"{host}\", \"SERVER_PORT\": {port}}}"
-            ),
-        ),
-        Dialect::Rooms => (
-            "rooms, with nothing but nc",
-            format!("nc {host} {port}\nyourname_lobby      (then type; each line is a message)"),
-        ),
-        Dialect::Bridge => {
-            ("bridge", format!("a bridge client's server: {host} {port}\n/register, /bridge, /chat"))
-        }
-        Dialect::Messenger => (
-            "messenger",
-            format!("a messenger client's server: {host} {port}\n@ALL hello everybody\n@NAME hello you"),
-        ),
-    }
 }
 
 /// The Host header without its port; nothing if it has characters that no host has.
@@ -77,7 +43,8 @@ fn host_name(host: &str) -> &str {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,
         _ => host,
     };
-    let fine = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    let fine = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
     if name.len() <= 255 && name.chars().all(fine) { name } else { "" }
 }
 
@@ -96,8 +63,13 @@ mod tests {
     #[test]
     fn the_page_names_real_ports_and_the_host_that_was_asked() {
         let listening = [(addr("0.0.0.0:5050"), None), (addr("0.0.0.0:8888"), Some(Dialect::Rooms))];
-        let page = page("chat.example.org:5050", &listening);
-        for expected in ["nc chat.example.org 8888", "ws://chat.example.org:5050/", "chat.example.org 5050"] {
+        let page = page("chat.example.org:5050", "hall", &listening);
+        for expected in [
+            "nc chat.example.org 8888",
+            "ws://chat.example.org:5050/",
+            "chat.example.org 5050",
+            "yourname_hall",
+        ] {
             assert!(page.contains(expected), "{expected}");
         }
     }
@@ -105,16 +77,16 @@ mod tests {
     #[test]
     fn a_host_can_not_write_into_the_page() {
         let listening = [(addr("127.0.0.1:5050"), None)];
-        let page = page("<script>alert(1)</script>", &listening);
-        assert!(!page.contains("<script>") && page.contains("127.0.0.1"));
-        assert_eq!(host_name("[::1]:5050"), "[::1]");
+        let page = page("<script>alert(1)</script>", "<b>", &listening);
+        assert!(!page.contains("<script>") && !page.contains("<b>") && page.contains("127.0.0.1"));
+        assert_eq!(host_name("[::1]:5050"), "::1");
         assert_eq!(host_name("::1"), "::1");
         assert_eq!(escape("<a href=\"x\">&"), "&lt;a href=&quot;x&quot;&gt;&amp;");
     }
 
     #[test]
     fn what_is_not_spoken_is_not_offered() {
-        let page = page("h", &[(addr("127.0.0.1:8888"), Some(Dialect::Rooms))]);
+        let page = page("h", "lobby", &[(addr("127.0.0.1:8888"), Some(Dialect::Rooms))]);
         assert!(page.contains("rooms") && !page.contains("ws://"));
     }
 }

@@ -1,0 +1,85 @@
+//! How to join from each protocol, at the ports that are really open: for the page at `/` and for whoever starts
+//! the server.
+
+use std::net::{IpAddr, SocketAddr};
+
+use hub::Dialect;
+
+/// How to join from one protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// The protocol.
+    pub dialect: Dialect,
+    /// What to run, to open or to tell one's client.
+    pub first: String,
+    /// And what then.
+    pub then: String,
+}
+
+/// How to join from each protocol that is spoken on one of the open ports. `host` says how people reach the
+/// address of a port; `lobby` is the room for those who name none.
+pub fn hints(
+    open: &[(SocketAddr, Option<Dialect>)],
+    lobby: &str,
+    host: impl Fn(IpAddr) -> String,
+) -> Vec<Hint> {
+    let hint = |dialect| {
+        let address = door(open, Some(dialect)).or_else(|| door(open, None))?;
+        Some(hint(dialect, &host(address.ip()), address.port(), lobby))
+    };
+    Dialect::ALL.into_iter().filter_map(hint).collect()
+}
+
+/// The port of a protocol of its own, or that tells protocols by their first bytes.
+fn door(open: &[(SocketAddr, Option<Dialect>)], spoken: Option<Dialect>) -> Option<SocketAddr> {
+    open.iter().find(|(_, dialect)| *dialect == spoken).map(|(address, _)| *address)
+}
+
+fn hint(dialect: Dialect, host: &str, port: u16, lobby: &str) -> Hint {
+    let netcat = format!("nc {host} {port}");
+    // An IPv6 address has colons of its own.
+    let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let (first, then) = match dialect {
+        Dialect::Tmp => (format!("ws://{address}/"), "/NAME instead of / is the room NAME".to_owned()),
+        Dialect::Muca => {
+            (netcat, r#"then type: {"CMD": "JOIN", "UN": "yourname", "UID": "yourname"}"#.to_owned())
+        }
+        Dialect::Rooms => (netcat, format!("then type: yourname_{lobby}")),
+        Dialect::Bridge => {
+            let then = "what to tell your client, beside its own --id and --port";
+            (format!("--server {address}"), then.to_owned())
+        }
+        Dialect::Messenger => {
+            let then = "then type: REGISTER TOSEND yourname (TORECV in a second one), Enter twice";
+            (netcat, then.to_owned())
+        }
+    };
+    Hint { dialect, first, then }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(address: &str, dialect: Option<Dialect>) -> (SocketAddr, Option<Dialect>) {
+        (address.parse().unwrap(), dialect)
+    }
+
+    #[test]
+    fn a_port_of_its_own_comes_before_one_for_all() {
+        let open = [open("[::1]:5050", None), open("127.0.0.1:8888", Some(Dialect::Rooms))];
+        let hints = hints(&open, "den", |ip| ip.to_string());
+        let firsts: Vec<_> = hints.iter().map(|hint| hint.first.as_str()).collect();
+        assert_eq!(
+            firsts,
+            ["ws://[::1]:5050/", "nc ::1 5050", "nc 127.0.0.1 8888", "--server [::1]:5050", "nc ::1 5050"]
+        );
+        assert_eq!(hints[2].then, "then type: yourname_den");
+    }
+
+    #[test]
+    fn protocols_that_nobody_listens_for_are_left_out() {
+        let hints = hints(&[open("127.0.0.1:1", Some(Dialect::Muca))], "lobby", |ip| ip.to_string());
+        assert_eq!(hints.iter().map(|hint| hint.dialect).collect::<Vec<_>>(), [Dialect::Muca]);
+    }
+}
