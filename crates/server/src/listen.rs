@@ -53,24 +53,7 @@ impl std::fmt::Display for PortError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Listener { addr, dialect, .. } = self.listener;
         let wanted_by = dialect.map_or("all protocols", Dialect::as_str);
-        write!(f, "can't listen on {addr}, wanted for {wanted_by}: {}", self.error)?;
-        let port = addr.port();
-        match self.error.kind() {
-            io::ErrorKind::AddrInUse => write!(
-                f,
-                "\n  another program has port {port} (see `ss -ltnp 'sport = :{port}'`); stop it, or choose \
-                 another port with --listen ADDR[=PROTOCOL]"
-            ),
-            io::ErrorKind::PermissionDenied => {
-                write!(f, "\n  ports below 1024 are reserved; choose another with --listen ADDR[=PROTOCOL]")
-            }
-            io::ErrorKind::AddrNotAvailable => write!(
-                f,
-                "\n  {} is not an address of this machine; choose another with --listen ADDR[=PROTOCOL]",
-                addr.ip()
-            ),
-            _ => Ok(()),
-        }
+        write!(f, "can't listen on {addr}, wanted for {wanted_by}: {}", self.error)
     }
 }
 

@@ -48,10 +48,7 @@ impl Server {
                     listening.push((addr, listener.dialect));
                     bound.push((socket, listener.dialect));
                 }
-                Err(error) if listener.optional => {
-                    tracing::warn!("{error}");
-                    warnings.push(error);
-                }
+                Err(error) if listener.optional => warnings.push(error),
                 Err(error) => return Err(BindError::Port(error)),
             }
         }

@@ -26,6 +26,9 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     // Before anything can be joined, so that no signal finds the default handlers.
     let signals = Signals::take()?;
     let server = Server::bind(plan.server()).map_err(|error| refused(&plan.doors, &error))?;
+    for left_out in server.warnings() {
+        tracing::warn!("{left_out}; going on without it");
+    }
     let open = server.local_addrs();
     announce(&banner::render(open, &plan.config.hub.lobby, banner::own_address(), has_colour()));
     let ending = server.handle();
