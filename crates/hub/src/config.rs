@@ -13,6 +13,10 @@ pub struct HubConfig {
     pub server_name: String,
     /// Bytes of UTF-8 in one message.
     pub text_bytes_max: usize,
+    /// How long a login waits for a taken name before it is refused. Where connections are served side by side, the
+    /// end of one may be known a moment later than the beginning of the next, and a name must be free as soon as
+    /// its user has gone. Zero: it is refused at once.
+    pub name_grace: Duration,
     /// Users present at once.
     pub users_max: usize,
     /// Members of one room.
@@ -39,6 +43,7 @@ impl Default for HubConfig {
             lobby: "lobby".to_owned(),
             server_name: "polylogue".to_owned(),
             text_bytes_max: 4 * 1024,
+            name_grace: Duration::ZERO,
             users_max: 100_000,
             room_members_max: 50_000,
             messages_per_s: 10,

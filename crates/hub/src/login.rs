@@ -1,6 +1,7 @@
 //! How users come and go: names, legs, rooms.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::names::Key;
 use crate::state::{Session, User};
@@ -9,8 +10,35 @@ use crate::{
     SessionId, UserId,
 };
 
+/// A login whose name is taken, but perhaps not for long ([`crate::HubConfig::name_grace`]).
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) session: SessionId,
+    pub(crate) login: Login,
+    pub(crate) until: Instant,
+}
+
 impl Hub {
-    pub(crate) fn login(
+    /// Answers a login, now or as soon as it is known whether its name becomes free.
+    pub(crate) fn try_login(&mut self, now: Now, waiting: Waiting, fx: &mut Vec<Effect>) {
+        let answer = self.login(now, waiting.session, waiting.login.clone(), fx);
+        if matches!(answer, Err(Refusal::NameTaken { .. })) && waiting.until > now.at {
+            self.waiting.push_back(waiting);
+        } else {
+            self.answer(waiting.session, None, answer, fx);
+        }
+    }
+
+    /// Somebody has gone, or patience has ended: looks again at the logins that wait.
+    pub(crate) fn retry_logins(&mut self, now: Now, fx: &mut Vec<Effect>) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            if self.sessions.contains_key(&waiting.session) {
+                self.try_login(now, waiting, fx);
+            }
+        }
+    }
+
+    fn login(
         &mut self,
         now: Now,
         from: SessionId,

@@ -1,12 +1,13 @@
 //! The hub itself: sessions, users and rooms, and the commands that change them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gcra::{GcraState, RateLimit};
 use rustc_hash::FxHashMap;
 
+use crate::login::Waiting;
 use crate::names::{Directory, Key};
 use crate::rendezvous::Rendezvous;
 use crate::room::Room;
@@ -32,6 +33,8 @@ pub struct Hub {
     pub(crate) roster: Roster,
     pub(crate) receipts: Receipts,
     pub(crate) rendezvous: Rendezvous,
+    /// Logins that wait for a taken name, in the order of their patience.
+    pub(crate) waiting: VecDeque<Waiting>,
     last_id: u64,
     last_event: EventId,
     pub(crate) counts: Counts,
@@ -103,6 +106,7 @@ impl Hub {
             roster: Roster::default(),
             receipts: Receipts::default(),
             rendezvous: Rendezvous::default(),
+            waiting: VecDeque::new(),
             last_id: 0,
             last_event: EventId::default(),
             counts: Counts::default(),
@@ -156,12 +160,14 @@ impl Hub {
         self.rendezvous_closed(now, session, fx);
         let Some(gone) = self.sessions.remove(&session) else { return };
         self.detach(now, session, &gone, fx);
+        self.retry_logins(now, fx);
     }
 
     /// When [`Hub::on_timer`] wants to be called, at the latest.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
-        [self.roster_due(), self.rendezvous_due()].into_iter().flatten().min()
+        let login = self.waiting.front().map(|waiting| waiting.until);
+        [self.roster_due(), self.rendezvous_due(), login].into_iter().flatten().min()
     }
 
     /// Does what has become due.
@@ -170,14 +176,15 @@ impl Hub {
             self.roster_tell(now, fx);
         }
         self.rendezvous_expire(now, fx);
+        self.retry_logins(now, fx);
     }
 
     /// Carries out a session's command.
     pub fn apply(&mut self, now: Now, from: SessionId, command: Command, fx: &mut Vec<Effect>) {
         match command {
             Command::Login(login) => {
-                let answer = self.login(now, from, login, fx);
-                self.answer(from, None, answer, fx);
+                let until = now.at + self.config.name_grace;
+                self.try_login(now, Waiting { session: from, login, until }, fx);
             }
             Command::Say(say) => {
                 let token = say.token;
@@ -203,7 +210,7 @@ impl Hub {
         }
     }
 
-    fn answer(
+    pub(crate) fn answer(
         &mut self,
         to: SessionId,
         token: Option<Token>,

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use hub::{Dialect, Hub, Registration};
 
@@ -15,6 +16,9 @@ use crate::{Limits, ServerConfig};
 
 /// Descriptors that are kept from connections: standard streams, polls, listeners, the web service, a store.
 const FILES_RESERVED: u64 = 128;
+
+/// How much later one reactor may learn of the end of a connection than another of the next one's beginning.
+const NAME_GRACE: Duration = Duration::from_millis(25);
 
 /// A server that listens, but doesn't serve yet.
 pub struct Server {
@@ -36,7 +40,8 @@ impl Server {
     /// # Errors
     /// If a port that isn't optional can't be had, or the configuration is no good.
     pub fn bind(config: ServerConfig) -> Result<Self, BindError> {
-        let ServerConfig { listeners, reactors, limits, settings, hub } = config;
+        let ServerConfig { listeners, reactors, limits, settings, mut hub } = config;
+        hub.name_grace = hub.name_grace.max(NAME_GRACE);
         let mut hub = Hub::new(hub)?;
         let mut bound = Vec::new();
         let mut listening = Vec::new();

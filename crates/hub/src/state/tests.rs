@@ -488,3 +488,25 @@ fn an_audience_is_made_once_while_members_stay() {
         .collect();
     assert!(Arc::ptr_eq(&lists[0], &lists[1]));
 }
+
+#[test]
+fn a_name_that_becomes_free_in_a_moment_is_waited_for() {
+    let grace = Duration::from_millis(25);
+    let mut desk = desk(HubConfig { name_grace: grace, ..HubConfig::default() });
+    let (old, _) = desk.join(Dialect::Rooms, login("bob"));
+    let (new, late) = (desk.open(Dialect::Tmp), desk.open(Dialect::Rooms));
+    desk.forget();
+    desk.apply(new, Command::Login(login("bob")));
+    desk.apply(late, Command::Login(login("bob")));
+    assert_eq!((desk.got(new), desk.got(late)), (vec![], vec![]));
+    assert_eq!(desk.hub.wake_at(), Some(desk.now.at + grace));
+    desk.close(old);
+    assert_eq!((desk.got(new), desk.got(late)), (vec![Got::Other], vec![]), "the first to ask has it");
+    desk.pass(grace);
+    assert_eq!(desk.got(late), [Got::Refused("name_taken")]);
+
+    desk.apply(late, Command::Login(login("bob")));
+    desk.close(late);
+    desk.pass(grace);
+    assert!(desk.hub.waiting.is_empty());
+}
