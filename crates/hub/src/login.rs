@@ -1,7 +1,7 @@
 //! How users come and go: names, legs, rooms.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::names::Key;
 use crate::state::{Session, User};
@@ -18,7 +18,16 @@ pub(crate) struct Waiting {
     pub(crate) until: Instant,
 }
 
+/// How many logins may wait for taken names; more are refused at once.
+const WAITING_MAX: usize = 256;
+
 impl Hub {
+    /// How long a session's login may wait for its name: a session has one such wait at a time.
+    pub(crate) fn patience_for(&self, session: SessionId) -> Duration {
+        let waits = self.waiting.iter().any(|waiting| waiting.session == session);
+        if waits || self.waiting.len() >= WAITING_MAX { Duration::ZERO } else { self.config.name_grace }
+    }
+
     /// Answers a login, now or as soon as it is known whether its name becomes free.
     pub(crate) fn try_login(&mut self, now: Now, waiting: Waiting, fx: &mut Vec<Effect>) {
         let answer = self.login(now, waiting.session, waiting.login.clone(), fx);

@@ -183,7 +183,7 @@ impl Hub {
     pub fn apply(&mut self, now: Now, from: SessionId, command: Command, fx: &mut Vec<Effect>) {
         match command {
             Command::Login(login) => {
-                let until = now.at + self.config.name_grace;
+                let until = now.at + self.patience_for(from);
                 self.try_login(now, Waiting { session: from, login, until }, fx);
             }
             Command::Say(say) => {

@@ -505,7 +505,10 @@ fn a_name_that_becomes_free_in_a_moment_is_waited_for() {
     desk.pass(grace);
     assert_eq!(desk.got(late), [Got::Refused("name_taken")]);
 
+    desk.forget();
     desk.apply(late, Command::Login(login("bob")));
+    desk.apply(late, Command::Login(login("bob")));
+    assert_eq!(desk.got(late), [Got::Refused("name_taken")], "one wait at a time");
     desk.close(late);
     desk.pass(grace);
     assert!(desk.hub.waiting.is_empty());
