@@ -55,6 +55,8 @@ pub enum Command {
     Who {
         /// Which.
         room: RoomId,
+        /// Comes back with the answer.
+        token: Option<Token>,
     },
     /// The bridge dialect's own requests. Answered by [`Reply::Bridge`].
     Bridge(BridgeRequest),
@@ -185,6 +187,8 @@ pub enum Reply {
     },
     /// Who is in a room, in order of arrival.
     Members {
+        /// The command's token if it had one.
+        token: Option<Token>,
         /// The room.
         room: Arc<RoomCard>,
         /// Users.

@@ -197,9 +197,9 @@ impl Hub {
             Command::ReceiptElsewhere { verdict, habits } => {
                 self.receipt_elsewhere(from, verdict, habits, fx)
             }
-            Command::Who { room } => {
-                let answer = self.who(now, from, room);
-                self.answer(from, None, answer, fx);
+            Command::Who { room, token } => {
+                let answer = self.who(now, from, room, token);
+                self.answer(from, token, answer, fx);
             }
             Command::Bridge(request) => {
                 let answer = self.bridge(now, from, request, fx).map(Reply::Bridge);
@@ -230,7 +230,13 @@ impl Hub {
         fx.push(Effect::Reply { to, reply: Reply::Refused { token, refusal } });
     }
 
-    fn who(&mut self, now: Now, from: SessionId, room: RoomId) -> Result<Reply, Refusal> {
+    fn who(
+        &mut self,
+        now: Now,
+        from: SessionId,
+        room: RoomId,
+        token: Option<Token>,
+    ) -> Result<Reply, Refusal> {
         self.check_rate(now, from)?;
         let room = self.rooms.get(&room).filter(|room| room.has(from)).ok_or(Refusal::NotInRoom)?;
         let members = room
@@ -239,7 +245,7 @@ impl Hub {
             .filter_map(|user| self.users.get(user))
             .map(|user| user.card.clone())
             .collect();
-        Ok(Reply::Members { room: room.card.clone(), members })
+        Ok(Reply::Members { token, room: room.card.clone(), members })
     }
 
     /// Whether a session may send another message now.

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::{
-    Card, Command, Dialect, Namespace, Now, Outcome, Refusal, Reply, RoomCard, Say, Shared, To, Token,
-};
+use hub::{Card, Command, Dialect, Namespace, Now, Outcome, Reply, RoomCard, Say, Shared, To, Token};
 use proto::rooms::{Code, Framing, ServerFrame};
 
 use super::{refusal, wire};
@@ -17,6 +15,8 @@ use crate::{Close, Outbox, Settings, form};
 const AFTER_WELCOME: Duration = Duration::from_millis(100);
 /// With more messages than this waiting they are sent without a gap.
 const WAITING_MAX: usize = 50;
+/// What the last question is asked under; messages count from 1 and won't get there.
+const LAST: Token = Token(u32::MAX);
 /// What a line client types to leave.
 const EXIT: &str = "/exit";
 
@@ -27,10 +27,8 @@ pub(super) struct Active {
     room: Arc<RoomCard>,
     pub(super) pacer: Pacer,
     tokens: u32,
-    /// How often the hub was asked who is here and has not answered.
-    asked: u32,
-    /// The peer has closed: the answer to a last question ends the session, so that all answers to what it said
-    /// before are on their way.
+    /// The peer has closed, or asked for the end: the answer to a last question ends the session, so that all
+    /// answers to what it said before are on their way.
     ended: bool,
 }
 
@@ -52,13 +50,14 @@ impl Active {
         if framing == Framing::Reads {
             pacer.hold(now, AFTER_WELCOME);
         }
-        Self { framing, card, room, pacer, tokens: 0, asked: 0, ended: false }
+        Self { framing, card, room, pacer, tokens: 0, ended: false }
     }
 
     /// The peer has closed: once all that it said is answered, the session ends.
     pub(super) fn on_eof(&mut self, out: &mut Outbox) {
-        self.ended = true;
-        self.ask(out);
+        if !std::mem::replace(&mut self.ended, true) {
+            self.ask(Some(LAST), out);
+        }
     }
 
     /// Passes on what happened.
@@ -80,11 +79,14 @@ impl Active {
         self.pacer
     }
 
-    /// A text that came from the peer; whether it asks for the end.
-    pub(super) fn on_text(&mut self, settings: &Settings, now: Now, text: String, out: &mut Outbox) -> bool {
+    /// A text that came from the peer.
+    pub(super) fn on_text(&mut self, settings: &Settings, now: Now, text: String, out: &mut Outbox) {
         let commands = settings.commands;
+        if self.ended {
+            return;
+        }
         if commands && self.framing == Framing::Lines && text.trim_end() == EXIT {
-            return true;
+            return self.on_eof(out);
         }
         match Slash::parse(&text).filter(|_| commands) {
             Some(Slash::Msg(rest)) => {
@@ -92,7 +94,7 @@ impl Active {
                 let (text, token) = (rest.to_owned(), Some(Token(self.tokens)));
                 out.command(Command::Say(Say { to: To::Leading, text, bare: false, token }));
             }
-            Some(Slash::Who) => self.ask(out),
+            Some(Slash::Who) => self.ask(None, out),
             Some(Slash::History) => self.notice(settings, now, "this server keeps no history yet", out),
             // An empty line is somebody pressing a key; the protocol has no empty messages.
             None if text.trim().is_empty() => {}
@@ -105,12 +107,10 @@ impl Active {
                 }));
             }
         }
-        false
     }
 
-    fn ask(&mut self, out: &mut Outbox) {
-        self.asked += 1;
-        out.command(Command::Who { room: self.room.id() });
+    fn ask(&mut self, token: Option<Token>, out: &mut Outbox) {
+        out.command(Command::Who { room: self.room.id(), token });
     }
 
     /// Tells the user something in the server's own name.
@@ -124,13 +124,14 @@ impl Active {
     /// Tells what the hub answered.
     pub(super) fn on_reply(&mut self, settings: &Settings, now: Now, reply: Reply, out: &mut Outbox) {
         match reply {
-            Reply::Members { .. } if self.ended && self.asked == 1 => self.end(out),
+            // Whatever the answer to the last question: everything before it has been answered.
+            Reply::Members { token: Some(LAST), .. } | Reply::Refused { token: Some(LAST), .. } => {
+                self.end(out)
+            }
             Reply::Members { members, .. } => {
-                self.asked = self.asked.saturating_sub(1);
                 let names: Vec<_> = members.iter().map(|card| card.wire_name(Namespace::Rooms)).collect();
                 self.notice(settings, now, &format!("here: {}", names.join(", ")), out);
             }
-            Reply::Refused { refusal: Refusal::NotInRoom, .. } if self.ended => self.end(out),
             Reply::Refused { refusal, .. } => self.notice(settings, now, &refusal::words(&refusal), out),
             Reply::Outcome { outcome, .. } => match outcome {
                 Outcome::Delivered => {}

@@ -79,11 +79,7 @@ impl RoomsSession {
                 }));
             }
             (State::Active(active), ClientFrame::Text(text)) => {
-                if active.on_text(&self.settings, now, text, out) {
-                    self.state = State::Closed;
-                    out.command(Command::Leave);
-                    out.close(Close::ByPeer);
-                }
+                active.on_text(&self.settings, now, text, out)
             }
             (_, ClientFrame::First { .. } | ClientFrame::Text(_)) => {}
         }

@@ -27,7 +27,7 @@ pub(super) fn on_body(settings: &Settings, room: RoomId, body: &str, out: &mut O
     match settings.commands.then(|| Slash::parse(text)).flatten() {
         None => say(To::Room(room), text, bare, None, out),
         Some(Slash::Msg(text)) => say(To::Leading, text, false, Some(Token(0)), out),
-        Some(Slash::Who) => out.command(Command::Who { room }),
+        Some(Slash::Who) => out.command(Command::Who { room, token: None }),
         Some(Slash::History) => notice(settings, "no history is kept here", out),
     }
 }

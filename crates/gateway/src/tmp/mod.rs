@@ -217,7 +217,7 @@ impl Session for TmpSession {
             }
             (Reply::Refused { refusal, .. }, _) => self.on_refused(refusal, out),
             (Reply::Outcome { outcome, .. }, _) => chat::outcome(&self.settings, outcome, out),
-            (Reply::Members { room, members }, _) => chat::members(&self.settings, &room, &members, out),
+            (Reply::Members { room, members, .. }, _) => chat::members(&self.settings, &room, &members, out),
             (Reply::Dismissed, _) => self.disconnect(Close::Dismissed, out),
             // Answers to what this dialect never asks.
             (Reply::Welcome { .. }, _)

@@ -271,7 +271,7 @@ fn people_beyond_a_number_are_counted() {
         bench.named(&format!("user{number:03}"));
     }
     let mut out = Outbox::default();
-    out.command(Command::Who { room });
+    out.command(Command::Who { room, token: None });
     let fx = bench.apply(id, &mut out);
     bench.reply(&mut session, id, fx, &mut out);
     let text = String::from_utf8(out.wire[0].to_vec()).unwrap();

@@ -459,8 +459,8 @@ fn typing_and_who_stay_in_the_room() {
     desk.apply(eve, Command::Typing { room: lobby.unwrap() });
     assert_eq!(desk.got(bob), [Got::Typing("ana".into())]);
     desk.forget();
-    desk.apply(eve, Command::Who { room: lobby.unwrap() });
-    desk.apply(ana, Command::Who { room: lobby.unwrap() });
+    desk.apply(eve, Command::Who { room: lobby.unwrap(), token: None });
+    desk.apply(ana, Command::Who { room: lobby.unwrap(), token: None });
     assert_eq!(desk.got(eve), [Got::Refused("not_in_room")]);
     let names = desk.fx.iter().find_map(|fx| match fx {
         Effect::Reply { reply: Reply::Members { members, .. }, .. } => {
