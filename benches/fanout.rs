@@ -21,7 +21,15 @@ const MEMBERS: [usize; 3] = [10, 1_000, 10_000];
 const BODY: &str = "sixty-four bytes of text, which is about what a person would say";
 
 fn say(crowd: &mut Crowd, fx: &mut Vec<Effect>) {
-    let say = Say { to: To::Room(crowd.room), text: BODY.into(), bare: false, token: None };
+    let say = Say {
+        to: To::Room(crowd.room),
+        text: BODY.into(),
+        style: hub::Style::Plain,
+        tags: None,
+        echo: false,
+        token: None,
+        waits: false,
+    };
     crowd.hub.apply(crowd.now, crowd.sessions[0], Command::Say(say), fx);
 }
 

@@ -33,7 +33,7 @@ impl Crowd {
     pub fn gather(members: usize, dialect: Dialect) -> Result<Self, Refusal> {
         let mut hub = Hub::new(HubConfig::default())?;
         let now = now();
-        let origin = Origin { dialect, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        let origin = Origin { dialect, address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false };
         let (mut sessions, mut room, mut fx) = (Vec::new(), None, Vec::new());
         for number in 0..members {
             let id = SessionId::new(0, 0, number as u32);
@@ -42,7 +42,8 @@ impl Crowd {
                 name: format!("member{number}"),
                 handle: None,
                 leg: Leg::Both,
-                room: None,
+                entrance: hub::Entrance::Lobby,
+                profile: None,
                 roster: false,
                 receipts: false,
             };

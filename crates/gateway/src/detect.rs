@@ -13,6 +13,7 @@
 //! | `REGISTER TOSEND` or `REGISTER TORECV`, then a space or the end of the line | messenger |
 //! | 2 bytes of length, then `REGISTER TO` | messenger, framed |
 //! | a line that is `REGISTER`, `BRIDGE`, `CHAT`, `PROBE`, `QUIT`, `UNREGISTER` or `INFO` and no more | bridge |
+//! | `CAP `, `NICK `, `USER `, `PASS `, `AUTHENTICATE `, `PING `, `@`, `:`; `REGISTER ` before anything else | irc |
 //! | `{`; or a lone `1` and then `{` (some clients send it before every object) | muca |
 //! | 4 bytes of length, then `{` | muca, framed |
 //! | anything else | rooms, which refuses what isn't `NAME_ROOM` |
@@ -35,9 +36,10 @@ pub enum Verdict {
 const MESSENGER: Verdict = Verdict::Dialect(Dialect::Messenger);
 const BRIDGE: Verdict = Verdict::Dialect(Dialect::Bridge);
 const MUCA: Verdict = Verdict::Dialect(Dialect::Muca);
+const IRC: Verdict = Verdict::Dialect(Dialect::Irc);
 
 /// Beginnings that are plain text, and TLS's.
-const STARTS: [(&[u8], Verdict); 32] = [
+const STARTS: [(&[u8], Verdict); 40] = [
     (b"\x16\x03", Verdict::Tls),
     (b"GET ", Verdict::Http),
     (b"HEAD ", Verdict::Http),
@@ -70,7 +72,18 @@ const STARTS: [(&[u8], Verdict); 32] = [
     (b"INFO\r\n", BRIDGE),
     (b"{", MUCA),
     (b"1{", MUCA),
+    (b"CAP ", IRC),
+    (b"NICK ", IRC),
+    (b"USER ", IRC),
+    (b"PASS ", IRC),
+    (b"AUTHENTICATE ", IRC),
+    (b"PING ", IRC),
+    (b"@", IRC),
+    (b":", IRC),
 ];
+
+/// What registers something that isn't a role of messenger's registers an account.
+const REGISTER: &[u8] = b"REGISTER ";
 
 /// Beginnings behind a length.
 const FRAMED_STARTS: [Framed; 2] = [
@@ -153,7 +166,11 @@ fn judge(seen: &[u8]) -> Verdict {
         }
         possible |= framed.text.starts_with(text);
     }
-    if possible { Verdict::Undecided } else { Verdict::Dialect(Dialect::Rooms) }
+    match possible {
+        true => Verdict::Undecided,
+        false if seen.starts_with(REGISTER) => IRC,
+        false => Verdict::Dialect(Dialect::Rooms),
+    }
 }
 
 /// The checks that hold for any bytes, for the fuzzer and for tests: however they are cut, the verdict is the
@@ -193,7 +210,7 @@ mod tests {
     }
 
     /// What decides each connection, with the byte that does it last.
-    const TABLE: [(&[u8], Verdict); 31] = [
+    const TABLE: [(&[u8], Verdict); 40] = [
         (b"\x16\x03", Verdict::Tls),
         (b"GET ", Verdict::Http),
         (b"OPTIONS ", Verdict::Http),
@@ -217,7 +234,16 @@ mod tests {
         (b"b", Verdict::Dialect(Dialect::Rooms)),
         (b"CHATT", Verdict::Dialect(Dialect::Rooms)),
         (b"REGISTER_", Verdict::Dialect(Dialect::Rooms)),
-        (b"REGISTER T_", Verdict::Dialect(Dialect::Rooms)),
+        (b"REGISTER T_", IRC),
+        (b"REGISTER *", IRC),
+        (b"REGISTER TOSENDx", IRC),
+        (b"CAP ", IRC),
+        (b"NICK ", IRC),
+        (b"USER ", IRC),
+        (b"PASS ", IRC),
+        (b"PING ", IRC),
+        (b"@", IRC),
+        (b":", IRC),
         (b"REGISTER\rx", Verdict::Dialect(Dialect::Rooms)),
         (b"GETT", Verdict::Dialect(Dialect::Rooms)),
         (b"QUIT ", Verdict::Dialect(Dialect::Rooms)),
@@ -251,7 +277,9 @@ mod tests {
 
     #[test]
     fn a_name_may_begin_like_a_keyword_or_be_one() {
-        for first in ["CHATTY_den", "CHAT_den", "GET_den", "INFO_INFO", "1_1", "QUITE_den", "REGISTER_T"] {
+        for first in
+            ["CHATTY_den", "CHAT_den", "GET_den", "INFO_INFO", "1_1", "QUITE_den", "REGISTER_T", "NICK_den"]
+        {
             assert_eq!(detect(first.as_bytes()), Verdict::Dialect(Dialect::Rooms), "{first}");
         }
     }

@@ -5,22 +5,29 @@
 
 pub mod bridge;
 pub mod detect;
+pub mod irc;
 pub mod messenger;
 pub mod muca;
 mod open;
 mod outbox;
 pub mod pacer;
+mod plain;
 pub mod rooms;
 mod session;
 mod slash;
 pub mod text;
 pub mod tmp;
 
-use hub::{Dialect, Form};
+use hub::{Dialect, Form, Say, Style, To, Token};
 
-pub use open::open;
+pub use open::{Carrier, Opening, open};
 pub use outbox::{Close, Outbox};
-pub use session::{Session, Settings};
+pub use session::{IrcLimits, IrcLines, Session, Settings, Sts};
+
+/// A plain message, as dialects without anything else say it.
+pub(crate) fn say(to: To, text: String, token: Option<Token>) -> hub::Command {
+    hub::Command::Say(Say { to, text, style: Style::Plain, tags: None, echo: false, token, waits: true })
+}
 
 /// A wire form of a dialect: `variant` is what makes the bytes of its recipients differ.
 pub(crate) fn form(dialect: Dialect, variant: u32) -> Form {

@@ -66,6 +66,8 @@ pub enum Close {
     },
     /// The user was ended elsewhere.
     Dismissed,
+    /// The user was put out of the only room that the protocol knows.
+    PutOut,
     /// The server is going away.
     Shutdown,
 }
@@ -82,6 +84,7 @@ impl Close {
             Self::Idle => "idle",
             Self::SlowReader { .. } => "slow_reader",
             Self::Dismissed => "dismissed",
+            Self::PutOut => "put_out",
             Self::Shutdown => "shutdown",
         }
     }
@@ -99,6 +102,7 @@ impl std::fmt::Display for Close {
                 write!(f, "the peer doesn't read: {queued} bytes were waiting for it")
             }
             Self::Dismissed => f.write_str("the user was ended elsewhere"),
+            Self::PutOut => f.write_str("the user was put out of its room"),
             Self::Shutdown => f.write_str("the server is going away"),
         }
     }

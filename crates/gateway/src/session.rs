@@ -86,6 +86,69 @@ pub struct Settings {
     pub messenger_sent: bool,
     /// Whether REGACK carries `Status: registered`.
     pub bridge_status: bool,
+    /// The server's name on IRC: with a point in it, so that clients tell it from people.
+    pub irc_name: String,
+    /// The network's name on IRC.
+    pub irc_network: String,
+    /// The message of the day, line by line.
+    pub motd: Vec<String>,
+    /// After how long a silent IRC client is asked whether it is there.
+    pub irc_ping: Duration,
+    /// How long it may take to answer.
+    pub irc_pong: Duration,
+    /// How many lines an IRC client may send; who sends more is read more slowly. Peers on this machine have no
+    /// limit.
+    pub irc_lines: IrcLines,
+    /// Limits of the hub's that IRC clients are told.
+    pub irc_limits: IrcLimits,
+    /// What IRC clients on unencrypted connections are told of encrypted ones.
+    pub irc_sts: Option<Sts>,
+    /// When the server was started: milliseconds since 1970.
+    pub started_ms: u64,
+}
+
+/// How many lines a client may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IrcLines {
+    /// A second, in the long run.
+    pub per_s: u32,
+    /// At once.
+    pub burst: u32,
+}
+
+/// Limits that IRC clients are told. They are the hub's ([`hub::HubConfig`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IrcLimits {
+    /// [`hub::HubConfig::rooms_per_user_max`].
+    pub rooms_max: usize,
+    /// [`hub::HubConfig::masks_max`].
+    pub masks_max: usize,
+    /// [`hub::HubConfig::phrase_bytes_max`].
+    pub phrase_bytes_max: usize,
+    /// [`hub::HubConfig::watched_max`].
+    pub watched_max: usize,
+}
+
+impl IrcLimits {
+    /// The limits of a hub.
+    #[must_use]
+    pub fn of(config: &hub::HubConfig) -> Self {
+        Self {
+            rooms_max: config.rooms_per_user_max,
+            masks_max: config.masks_max,
+            phrase_bytes_max: config.phrase_bytes_max,
+            watched_max: config.watched_max,
+        }
+    }
+}
+
+/// Strict transport security (IRCv3 sts): clients are to come back encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sts {
+    /// Where TLS is spoken.
+    pub port: u16,
+    /// How long clients are to remember it, in seconds.
+    pub duration_s: u64,
 }
 
 impl Default for Settings {
@@ -107,6 +170,15 @@ impl Default for Settings {
             messenger_gap: Duration::from_millis(100),
             messenger_sent: false,
             bridge_status: false,
+            irc_name: "polylogue.local".to_owned(),
+            irc_network: "Polylogue".to_owned(),
+            motd: Vec::new(),
+            irc_ping: Duration::from_secs(120),
+            irc_pong: Duration::from_secs(60),
+            irc_lines: IrcLines { per_s: 10, burst: 30 },
+            irc_limits: IrcLimits::of(&hub::HubConfig::default()),
+            irc_sts: None,
+            started_ms: 0,
         }
     }
 }

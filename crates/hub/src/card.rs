@@ -1,15 +1,28 @@
 //! Public faces: what others may know of a user and of a room.
 
+use std::sync::Arc;
+
 use crate::names::WireNames;
 use crate::{Dialect, Name, Namespace, RoomId, RoomName, UserId};
 
-/// A user's public face. It doesn't change while the user is present.
-#[derive(Debug)]
+/// A user's public face as it is now. When something of it changes, the user gets another one.
+#[derive(Debug, Clone)]
 pub struct Card {
     pub(crate) user: UserId,
     pub(crate) name: Name,
     pub(crate) dialect: Dialect,
     pub(crate) wire: WireNames,
+    pub(crate) profile: Profile,
+}
+
+/// What is known of a user besides its name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Profile {
+    pub(crate) username: Arc<str>,
+    pub(crate) host: Arc<str>,
+    pub(crate) real_name: Arc<str>,
+    pub(crate) account: Option<Arc<str>>,
+    pub(crate) bot: bool,
 }
 
 impl Card {
@@ -36,6 +49,42 @@ impl Card {
     pub fn wire_name(&self, space: Namespace) -> &str {
         self.wire[space.index()].as_deref().unwrap_or_else(|| self.name.as_str())
     }
+
+    /// The user part of `nick!user@host`: what an IRC client claims, with `~` before it; else the dialect.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        &self.profile.username
+    }
+
+    /// The host that others see: never the address itself, unless it is this machine's.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.profile.host
+    }
+
+    /// What the user says it is called outside of here.
+    #[must_use]
+    pub fn real_name(&self) -> &str {
+        &self.profile.real_name
+    }
+
+    /// The account that the user is logged in to.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.profile.account.as_deref()
+    }
+
+    /// Whether the user is a program, as it says itself.
+    #[must_use]
+    pub fn is_bot(&self) -> bool {
+        self.profile.bot
+    }
+
+    /// `nick!user@host`, as IRC writes it.
+    #[must_use]
+    pub fn hostmask(&self) -> String {
+        format!("{}!{}@{}", self.wire_name(Namespace::Irc), self.username(), self.host())
+    }
 }
 
 /// A room's public face.
@@ -43,6 +92,7 @@ impl Card {
 pub struct RoomCard {
     pub(crate) id: RoomId,
     pub(crate) name: RoomName,
+    pub(crate) channel: Box<str>,
 }
 
 impl RoomCard {
@@ -56,5 +106,11 @@ impl RoomCard {
     #[must_use]
     pub fn name(&self) -> &RoomName {
         &self.name
+    }
+
+    /// Its name as IRC writes it: with `#`, and legal there.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        &self.channel
     }
 }

@@ -3,8 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::query::{Answer, Member, Query, RoomInfo};
 use crate::rendezvous::{BridgeReply, BridgeRequest};
-use crate::{Card, Dialect, EventId, Refusal, RoomCard, RoomId, Token};
+use crate::{
+    Card, Dialect, EventId, Ranks, Refusal, RoomCard, RoomId, Secret, SessionId, Style, Token, Typing,
+    UserFlags, WantedChange,
+};
 
 /// Who opens a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +17,8 @@ pub struct Origin {
     pub dialect: Dialect,
     /// The address it was seen to come from.
     pub address: IpAddr,
+    /// Whether nobody on the way can read along (TLS).
+    pub secure: bool,
 }
 
 impl Origin {
@@ -30,11 +36,146 @@ pub enum Command {
     Login(Login),
     /// Says something. Answered by [`Reply::Outcome`] if it has a token; refusals are answered in any case.
     Say(Say),
-    /// Shows that the user is writing. Not answered, not even when refused: it is gone in seconds.
+    /// Shows that the user is writing, or no longer. Not answered, not even when refused: it is gone in seconds.
     Typing {
-        /// Where.
-        room: RoomId,
+        /// To whom.
+        to: To,
+        /// What it does.
+        state: Typing,
     },
+    /// Says something in tags alone. Answered by [`Reply::Done`].
+    Tags {
+        /// To whom.
+        to: To,
+        /// Client-only tags, as IRC writes them; checked by the session.
+        tags: String,
+        /// The reaction in them: with what, and the id of the message that it is for.
+        reaction: Option<(String, Option<EventId>)>,
+        /// That the user is writing, or no longer, if they say nothing else.
+        typing: Option<Typing>,
+        /// See [`Say::echo`].
+        echo: bool,
+    },
+    /// Takes a message back. Answered by [`Reply::Done`].
+    Redact {
+        /// Where it was said.
+        to: To,
+        /// Which.
+        message: EventId,
+        /// Why.
+        reason: Option<String>,
+        /// See [`Say::echo`].
+        echo: bool,
+    },
+    /// Comes into a room, made if it doesn't exist. Answered by [`Reply::Joined`].
+    Join {
+        /// Which, as the session's dialect writes it.
+        room: String,
+        /// The key that the client knows.
+        key: Option<String>,
+        /// Whether the answer is to name the members.
+        members: bool,
+    },
+    /// Leaves a room. Answered by [`Reply::Done`].
+    Part {
+        /// Which.
+        room: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Puts somebody out of a room. Answered by [`Reply::Done`].
+    Kick {
+        /// Which.
+        room: String,
+        /// Whom.
+        whom: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Asks somebody into a room. Answered by [`Reply::Invited`].
+    Invite {
+        /// Which.
+        room: String,
+        /// Whom.
+        whom: String,
+    },
+    /// Sets a room's topic. Answered by [`Reply::Done`].
+    SetTopic {
+        /// Which.
+        room: String,
+        /// The words; empty: none.
+        text: String,
+    },
+    /// Changes what is set on a room. Answered by [`Reply::ModesSet`].
+    SetModes {
+        /// Which.
+        room: String,
+        /// What.
+        wanted: Vec<WantedChange>,
+    },
+    /// Gives a room another name. Answered by [`Reply::Done`].
+    RenameRoom {
+        /// Which.
+        room: String,
+        /// The new one.
+        name: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Takes another name. Answered by [`Reply::Done`].
+    Rename {
+        /// The wanted one.
+        name: String,
+    },
+    /// Goes away, or comes back. Answered by [`Reply::Done`].
+    SetAway {
+        /// What those who look for the user are told; `None`: it is back.
+        message: Option<String>,
+    },
+    /// Changes the real name. Answered by [`Reply::Done`].
+    SetRealName {
+        /// The new one.
+        text: String,
+    },
+    /// Changes the user's own flags. Answered by [`Reply::FlagsSet`].
+    SetFlags {
+        /// To be on.
+        on: UserFlags,
+        /// To be off.
+        off: UserFlags,
+    },
+    /// Changes whom the session watches. Answered by [`Reply::Watched`].
+    Watch {
+        /// Watch these too.
+        add: Vec<String>,
+        /// Don't watch these.
+        remove: Vec<String>,
+        /// First of all, watch nobody.
+        clear: bool,
+    },
+    /// Becomes a server operator. Answered by [`Reply::FlagsSet`].
+    Oper {
+        /// The operator's name.
+        name: String,
+        /// The password.
+        password: Secret,
+    },
+    /// Ends somebody. Answered by [`Reply::Done`].
+    Kill {
+        /// Whom.
+        whom: String,
+        /// Why.
+        reason: String,
+    },
+    /// Speaks to all who want to hear operators. Answered by [`Reply::Done`].
+    Wallops {
+        /// What.
+        text: String,
+    },
+    /// Has the configuration read again. Answered by [`Reply::Done`].
+    Rehash,
+    /// Asks something. Answered by [`Reply::Answer`].
+    Ask(Query),
     /// What became of an event that had to be acknowledged by the recipient itself. Not answered.
     Receipt {
         /// The event.
@@ -67,7 +208,10 @@ pub enum Command {
         full: bool,
     },
     /// Ends the user: the name is free, all its sessions are dismissed. Not answered.
-    Leave,
+    Leave {
+        /// Why, in its own words.
+        reason: Option<String>,
+    },
 }
 
 /// A login.
@@ -79,12 +223,38 @@ pub struct Login {
     pub handle: Option<String>,
     /// What this session does for its user.
     pub leg: Leg,
-    /// The room to be in from the first moment, made if it doesn't exist. `None`: the lobby.
-    pub room: Option<String>,
+    /// Where it goes first.
+    pub entrance: Entrance,
+    /// What an IRC client says of its user; elsewhere it is derived.
+    pub profile: Option<Box<ClientProfile>>,
     /// Whether to be sent [`crate::Kind::Roster`] whenever who is present changes.
     pub roster: bool,
     /// Whether this session answers each message with a [`Command::Receipt`], and senders wait for it.
     pub receipts: bool,
+}
+
+/// Where a user goes with its login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entrance {
+    /// The lobby.
+    Lobby,
+    /// A room, made if it doesn't exist.
+    Room(String),
+    /// Nowhere yet.
+    Nowhere,
+}
+
+/// What a client says of its user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientProfile {
+    /// The user part of `nick!user@host`, without mark.
+    pub username: String,
+    /// What the user is called outside of here.
+    pub real_name: String,
+    /// What those who look for it are told if it is away from the first moment.
+    pub away: Option<String>,
+    /// Flags that are on from the first moment.
+    pub flags: UserFlags,
 }
 
 /// What a session does for its user. A user is present once both directions are there.
@@ -105,10 +275,16 @@ pub struct Say {
     pub to: To,
     /// What. For [`To::Leading`] the name stands at its beginning.
     pub text: String,
-    /// See [`crate::Kind::Message::bare`].
-    pub bare: bool,
+    /// How.
+    pub style: Style,
+    /// Client-only tags, as IRC writes them; checked by the session.
+    pub tags: Option<String>,
+    /// Whether what is said privately comes to the sender's own sessions too. What is said in a room always does.
+    pub echo: bool,
     /// If given, the outcome is told under it.
     pub token: Option<Token>,
+    /// Whether the outcome waits for recipients that acknowledge themselves.
+    pub waits: bool,
 }
 
 /// To whom something is said.
@@ -116,6 +292,10 @@ pub struct Say {
 pub enum To {
     /// The members of a room, of which the sender is one.
     Room(RoomId),
+    /// The members of a room, as the sender's dialect writes it.
+    Channel(String),
+    /// The members of a room from a rank on.
+    Ranked(String, Ranks),
     /// One user, by name or handle as the sender's dialect shows it.
     User(String),
     /// Some users; those that nobody knows are left out without a word.
@@ -152,9 +332,11 @@ pub enum Outcome {
 pub enum Reply {
     /// Logged in.
     Welcome {
+        /// The session, so that it can tell what it did itself ([`crate::Event::by`]).
+        session: SessionId,
         /// The user.
         card: Arc<Card>,
-        /// The room it is in; `None` while the user's other direction is missing ([`Leg`]).
+        /// The room it is in; `None` if it wanted none, or while its other direction is missing ([`Leg`]).
         room: Option<Arc<RoomCard>>,
     },
     /// A user's second direction has come ([`Leg`]); told to the session that came first.
@@ -177,6 +359,8 @@ pub enum Reply {
         token: Token,
         /// What.
         outcome: Outcome,
+        /// The message of the one recipient to those who look for it, if it is away.
+        away: Option<Arc<str>>,
     },
     /// The user's other session has seen something that is for this one: [`Command::ReceiptElsewhere`].
     ReceiptElsewhere {
@@ -197,5 +381,51 @@ pub enum Reply {
     /// The answer to a [`Command::Bridge`].
     Bridge(BridgeReply),
     /// The user was ended, by another of its sessions or by the hub: say goodbye and close.
-    Dismissed,
+    Dismissed {
+        /// By whom and why, if it wasn't the user itself.
+        reason: Option<Arc<str>>,
+    },
+    /// It is done; who is concerned has been told.
+    Done,
+    /// In the room; its members, the newcomer too, have been told.
+    Joined {
+        /// What there is to know of it.
+        room: Box<RoomInfo>,
+        /// Who is in it, if that was asked for.
+        members: Option<Vec<Member>>,
+    },
+    /// Asked into the room.
+    Invited {
+        /// Which.
+        room: Arc<RoomCard>,
+        /// Who.
+        whom: Arc<Card>,
+        /// Its message to those who look for it, if it is away.
+        away: Option<Arc<str>>,
+    },
+    /// What could be changed of a room was, and its members were told.
+    ModesSet {
+        /// Which.
+        room: Arc<RoomCard>,
+        /// What could not be changed, by position in what was wanted.
+        refused: Vec<(usize, Refusal)>,
+    },
+    /// The user's own flags.
+    FlagsSet {
+        /// That are on now and were off.
+        on: UserFlags,
+        /// That are off now and were on.
+        off: UserFlags,
+    },
+    /// Who of those newly watched is here.
+    Watched {
+        /// Present, newly watched.
+        online: Vec<Arc<Card>>,
+        /// Not present, newly watched, as named.
+        offline: Vec<String>,
+        /// Not watched, because the list is full, as named.
+        refused: Vec<String>,
+    },
+    /// The answer to a [`Command::Ask`].
+    Answer(Answer),
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::AddressPolicy;
+use crate::{AddressPolicy, Operators};
 
 /// The hub's limits and choices.
 #[derive(Debug, Clone)]
@@ -21,6 +21,28 @@ pub struct HubConfig {
     pub users_max: usize,
     /// Members of one room.
     pub room_members_max: usize,
+    /// Rooms that one user is in at once.
+    pub rooms_per_user_max: usize,
+    /// Masks on one list of one room.
+    pub masks_max: usize,
+    /// Bytes of a topic, a reason, an away message or a real name.
+    pub phrase_bytes_max: usize,
+    /// Names that one session watches.
+    pub watched_max: usize,
+    /// Above so many members a room doesn't tell who comes and goes, until they speak.
+    pub announce_members_max: usize,
+    /// Arrivals and departures told to each member of a room, a second in the long run; more are told later.
+    pub announcements_per_s: u32,
+    /// Arrivals and departures told to each member of a room at once.
+    pub announcements_burst: u32,
+    /// Messages remembered for what refers to them: reactions and taking back.
+    pub recent_max: usize,
+    /// Departures remembered for who asks who had a name.
+    pub former_max: usize,
+    /// What users' addresses are hidden with: another key, other hosts. Whoever knows it can find addresses.
+    pub host_key: [u8; 32],
+    /// Who can become a server operator.
+    pub operators: Operators,
     /// Messages a second that one session may send in the long run. Peers on this machine have no limit.
     pub messages_per_s: u32,
     /// Messages that one session may send at once.
@@ -46,6 +68,17 @@ impl Default for HubConfig {
             name_grace: Duration::ZERO,
             users_max: 100_000,
             room_members_max: 50_000,
+            rooms_per_user_max: 100,
+            masks_max: 100,
+            phrase_bytes_max: 390,
+            watched_max: 100,
+            announce_members_max: 1_000,
+            announcements_per_s: 20,
+            announcements_burst: 100,
+            recent_max: 4096,
+            former_max: 1024,
+            host_key: [0; 32],
+            operators: Operators::new(),
             messages_per_s: 10,
             messages_burst: 30,
             roster_window: Duration::from_millis(50),

@@ -3,7 +3,7 @@
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
-use crate::{CallId, Reply, SessionId, Shared};
+use crate::{CallId, Reply, Secret, SessionId, Shared};
 
 /// Something for the caller to do, in order. Effects of one call, and of calls one after the other, must reach
 /// each session in the order in which they were asked for: that is what gives a room one order.
@@ -31,6 +31,19 @@ pub enum Effect {
         /// Checked by the hub's address policy.
         address: SocketAddrV4,
     },
+    /// Check a password, wherever that disturbs nobody, and tell [`crate::Hub::verified`].
+    Verify {
+        /// Who waits for it.
+        session: SessionId,
+        /// For which operator.
+        name: String,
+        /// What the password has to fit.
+        hash: Secret,
+        /// The password.
+        password: Secret,
+    },
+    /// Read the configuration again.
+    Reload,
 }
 
 /// The sessions that an event is for.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::{Card, EventId, RoomCard, Text};
+use crate::{Card, Change, EventId, Ranks, RoomCard, SessionId, Text};
 
 /// Something that happened, as it is told to those concerned.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Event {
     pub id: EventId,
     /// The hub's time: milliseconds since 1970-01-01 UTC.
     pub unix_ms: u64,
+    /// The session whose command it was.
+    pub by: Option<SessionId>,
     /// Who and what.
     pub kind: Kind,
 }
@@ -29,22 +31,239 @@ pub enum Kind {
         scope: Scope,
         /// What.
         text: Text,
-        /// Whether the sender's dialect has a mark for chat text and this lacked it (a `tmp` body outside the
-        /// `CHAT_MESSAGE` convention): dialects with such a mark pass it on without.
-        bare: bool,
+        /// How.
+        style: Style,
+        /// Client-only tags, as IRC writes them (`+a=b;+c`).
+        tags: Option<Arc<str>>,
     },
-    /// Somebody is writing something.
+    /// Somebody is writing something, or no longer.
     Typing {
         /// Who.
         from: Arc<Card>,
         /// Where.
         scope: Scope,
+        /// What it is doing.
+        state: Typing,
+    },
+    /// Something that is said in tags alone.
+    Tags {
+        /// Who.
+        from: Arc<Card>,
+        /// Where.
+        scope: Scope,
+        /// Client-only tags, as IRC writes them.
+        tags: Arc<str>,
+        /// What of it everybody can be shown.
+        reaction: Option<Reaction>,
     },
     /// Everybody who is present now, in order of arrival. Only for sessions that asked for it at login.
     Roster {
         /// The public faces of all users.
         present: Vec<Arc<Card>>,
     },
+    /// Somebody has come into a room.
+    Join {
+        /// Who.
+        who: Arc<Card>,
+        /// Its message to those who look for it, if it is away.
+        away: Option<Arc<str>>,
+        /// Which.
+        room: Arc<RoomCard>,
+    },
+    /// Somebody has left a room.
+    Part {
+        /// Who.
+        who: Arc<Card>,
+        /// Which.
+        room: Arc<RoomCard>,
+        /// Why, in its own words.
+        reason: Option<Arc<str>>,
+    },
+    /// Somebody has left the hub. Told once to all who share a room with it.
+    Quit {
+        /// Who.
+        who: Arc<Card>,
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// Somebody was put out of a room. The room is told, and who was put out.
+    Kick {
+        /// By whom.
+        by: Actor,
+        /// Who.
+        whom: Arc<Card>,
+        /// Which.
+        room: Arc<RoomCard>,
+        /// Why.
+        reason: Option<Arc<str>>,
+    },
+    /// Somebody was asked into a room. Told to who was asked, and to those of the room who keep order.
+    Invite {
+        /// By whom.
+        by: Arc<Card>,
+        /// Who.
+        whom: Arc<Card>,
+        /// Which.
+        room: Arc<RoomCard>,
+    },
+    /// A room's topic was set or taken away.
+    Topic {
+        /// By whom.
+        by: Actor,
+        /// Which.
+        room: Arc<RoomCard>,
+        /// The new one.
+        topic: Option<Arc<str>>,
+    },
+    /// A room's settings have changed, or a member's rank.
+    Modes {
+        /// By whom.
+        by: Actor,
+        /// Which.
+        room: Arc<RoomCard>,
+        /// What.
+        changes: Vec<Change>,
+    },
+    /// A room has another name.
+    RoomRenamed {
+        /// By whom.
+        by: Actor,
+        /// Before.
+        before: Arc<RoomCard>,
+        /// After.
+        after: Arc<RoomCard>,
+        /// Why.
+        reason: Option<Arc<str>>,
+    },
+    /// Somebody has another name. Told to who shares a room with it, and to itself.
+    Rename {
+        /// Before.
+        before: Arc<Card>,
+        /// After.
+        after: Arc<Card>,
+    },
+    /// Something else of a user's card has changed. Told as [`Kind::Rename`] is.
+    Profile {
+        /// Before.
+        before: Arc<Card>,
+        /// After.
+        after: Arc<Card>,
+    },
+    /// Somebody is away, or back.
+    Away {
+        /// Who.
+        who: Arc<Card>,
+        /// Its message to those who look for it; `None`: it is back.
+        message: Option<Arc<str>>,
+    },
+    /// A message was taken back.
+    Redact {
+        /// By whom.
+        by: Arc<Card>,
+        /// Where it was said.
+        scope: Scope,
+        /// Which.
+        message: EventId,
+        /// Why.
+        reason: Option<Arc<str>>,
+    },
+    /// Somebody whom the session watches has come, gone, or changed in a way that only the rooms' members are told
+    /// otherwise.
+    Watched {
+        /// Who.
+        who: Arc<Card>,
+        /// What.
+        news: News,
+    },
+    /// Somebody's, or a room's, public data has changed. Only for sessions that asked for the key.
+    Metadata {
+        /// Whose.
+        of: MetadataOf,
+        /// Who changed it.
+        by: Actor,
+        /// Which.
+        key: Arc<str>,
+        /// The new value; `None`: taken away.
+        value: Option<Arc<str>>,
+    },
+    /// An operator's words to all who want to hear them.
+    Wallops {
+        /// Who.
+        by: Actor,
+        /// What.
+        text: Arc<str>,
+    },
+}
+
+/// Who did something.
+#[derive(Debug, Clone)]
+pub enum Actor {
+    /// A user.
+    User(Arc<Card>),
+    /// The server, by an operator's order or a rule.
+    Server,
+}
+
+/// How something is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Plainly.
+    Plain,
+    /// Plainly, and the sender's dialect has a mark for chat text and this lacked it (a `tmp` body outside the
+    /// `CHAT_MESSAGE` convention): dialects with such a mark pass it on without.
+    Bare,
+    /// As something that nobody should answer by itself.
+    Notice,
+    /// As something that the sender does: `/me waves`.
+    Action,
+    /// A client's request to another one, or its answer (CTCP): the text is between the delimiters. Nothing that
+    /// people would be shown.
+    Request {
+        /// The answer and not the request.
+        answer: bool,
+    },
+}
+
+/// What somebody who is writing does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Typing {
+    /// Writes.
+    Active,
+    /// Has stopped for a moment.
+    Paused,
+    /// Has given it up.
+    Done,
+}
+
+/// A reaction to a message.
+#[derive(Debug, Clone)]
+pub struct Reaction {
+    /// With what: mostly one emoji.
+    pub with: Arc<str>,
+    /// The beginning of the message it is for, if that is still remembered.
+    pub to: Option<Arc<str>>,
+}
+
+/// What a watcher learns.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// It is here.
+    Online,
+    /// It is gone.
+    Offline,
+    /// It is away, or back.
+    Away(Option<Arc<str>>),
+    /// Its card was another before.
+    Profile(Arc<Card>),
+}
+
+/// Whose data it is.
+#[derive(Debug, Clone)]
+pub enum MetadataOf {
+    /// A user's.
+    User(Arc<Card>),
+    /// A room's.
+    Room(Arc<RoomCard>),
 }
 
 /// For whom something was said.
@@ -52,10 +271,19 @@ pub enum Kind {
 pub enum Scope {
     /// For the members of a room.
     Room(Arc<RoomCard>),
+    /// For the members of a room from a rank on.
+    Ranked {
+        /// Which.
+        room: Arc<RoomCard>,
+        /// The lowest rank that hears it.
+        least: Ranks,
+    },
     /// For one user or some, privately.
     Private {
         /// How many recipients the sender named, unknown ones included.
         named: usize,
+        /// The recipient, if it is one.
+        to: Option<Arc<Card>>,
     },
 }
 
@@ -125,7 +353,12 @@ mod tests {
     use super::*;
 
     fn roster() -> Shared {
-        Shared::new(Event { id: EventId::default(), unix_ms: 0, kind: Kind::Roster { present: Vec::new() } })
+        Shared::new(Event {
+            id: EventId::default(),
+            unix_ms: 0,
+            by: None,
+            kind: Kind::Roster { present: Vec::new() },
+        })
     }
 
     #[test]

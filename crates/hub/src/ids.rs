@@ -79,6 +79,21 @@ impl fmt::Display for EventId {
     }
 }
 
+/// Not an event's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an event's id has 16 hexadecimal digits")]
+pub struct NoEventId;
+
+impl std::str::FromStr for EventId {
+    type Err = NoEventId;
+
+    fn from_str(text: &str) -> Result<Self, NoEventId> {
+        let digits = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let number = digits.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+        number.map(Self).ok_or(NoEventId)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +112,9 @@ mod tests {
         assert!(first < second && second < third);
         assert_eq!(third.unix_ms(), 1_000);
         assert!(first.to_string() < third.to_string());
+        assert_eq!(third.to_string().parse(), Ok(third));
+        for bad in ["", "1", "000000000000000G", "00000000000000001", "+000000000000001"] {
+            assert!(bad.parse::<EventId>().is_err(), "{bad}");
+        }
     }
 }

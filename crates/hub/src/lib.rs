@@ -8,15 +8,26 @@
 //! What is *not* here: bytes on the wire (`proto`), what a protocol makes of an event (`gateway`), queues and
 //! sockets (`server`).
 
+mod ask;
 mod card;
 mod command;
 mod config;
 mod effect;
 mod event;
+mod host;
 mod ids;
 mod login;
+mod mask;
+mod membership;
+mod mode;
+mod moderation;
 mod names;
 mod now;
+mod operator;
+mod pace;
+mod profile;
+mod query;
+mod recent;
 mod refusal;
 mod rendezvous;
 mod room;
@@ -24,15 +35,19 @@ mod roster;
 mod say;
 mod state;
 mod text;
+mod watch;
 
 pub use card::{Card, RoomCard};
-pub use command::{Command, Leg, Login, Origin, Outcome, Reply, Say, To, Verdict};
+pub use command::{ClientProfile, Command, Entrance, Leg, Login, Origin, Outcome, Reply, Say, To, Verdict};
 pub use config::HubConfig;
 pub use effect::{Audience, Effect};
-pub use event::{Chunks, Event, Form, Kind, Scope, Shared};
-pub use ids::{CallId, EventId, RoomId, SessionId, Token, UserId};
+pub use event::{Actor, Chunks, Event, Form, Kind, MetadataOf, News, Reaction, Scope, Shared, Style, Typing};
+pub use ids::{CallId, EventId, NoEventId, RoomId, SessionId, Token, UserId};
+pub use mode::{Change, MaskEntry, MaskList, Ranks, RoomFlags, RoomModes, Topic, UserFlags, WantedChange};
 pub use names::{Dialect, NAME_CHARS_MAX, Name, Namespace, ROOM_CHARS_MAX, RoomName};
 pub use now::Now;
+pub use operator::{Operator, Operators, Privileges, Secret};
+pub use query::{Answer, Census, Former, Member, Person, Place, Query, RoomFilter, RoomInfo};
 pub use refusal::{Refusal, RefusalCounts};
 pub use rendezvous::{AddressPolicy, BridgeReply, BridgeRequest, Contact, Peer, Registration};
 pub use state::{Counts, Hub};

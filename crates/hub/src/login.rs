@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use smallvec::SmallVec;
+
+use crate::card::Profile;
 use crate::names::Key;
 use crate::state::{Session, User};
 use crate::{
-    Card, Dialect, Effect, Hub, Leg, Login, Name, Now, Origin, Refusal, Reply, RoomCard, RoomId, RoomName,
-    SessionId, UserId,
+    Card, ClientProfile, Dialect, Effect, Entrance, Hub, Leg, Login, Name, News, Now, Origin, Privileges,
+    Refusal, Reply, RoomCard, RoomName, SessionId, UserFlags, UserId,
 };
 
 /// A login whose name is taken, but perhaps not for long ([`crate::HubConfig::name_grace`]).
@@ -17,6 +20,9 @@ pub(crate) struct Waiting {
     pub(crate) login: Login,
     pub(crate) until: Instant,
 }
+
+/// Why somebody is gone who didn't say goodbye.
+const CONNECTION_CLOSED: &str = "Connection closed";
 
 /// How many logins may wait for taken names; more are refused at once.
 const WAITING_MAX: usize = 256;
@@ -55,7 +61,11 @@ impl Hub {
         fx: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
         let name = Name::new(&login.name)?;
-        let room = RoomName::new(login.room.as_deref().unwrap_or(&self.config.lobby))?;
+        let room = match &login.entrance {
+            Entrance::Lobby => Some(RoomName::new(&self.config.lobby)?),
+            Entrance::Room(room) => Some(RoomName::new(room)?),
+            Entrance::Nowhere => None,
+        };
         let origin = match self.sessions.get(&from) {
             None => return Err(Refusal::NotLoggedIn),
             Some(session) if self.may_add_leg(session, &name, login.leg) => session.origin,
@@ -65,10 +75,14 @@ impl Hub {
             }
             Some(session) => session.origin,
         };
-        self.check_room(&room)?;
-        let user = match self.other_leg(&name, origin, login.leg) {
+        let other_leg = self.other_leg(&name, origin, login.leg);
+        if let (Some(room), None) = (&room, other_leg) {
+            let profile = self.profile(origin, None);
+            self.may_enter(room, &name, &profile, origin)?;
+        }
+        let user = match other_leg {
             Some(user) => user,
-            None => self.enter(&name, login.handle.as_deref(), origin, room)?,
+            None => self.enter(now, &name, login.handle.as_deref(), origin, room, login.profile)?,
         };
         let Some(session) = self.sessions.get_mut(&from) else { return Err(Refusal::NotLoggedIn) };
         // One connection may take both of a user's directions, one after the other.
@@ -85,7 +99,7 @@ impl Hub {
         }
         let card = entry.card.clone();
         let room = self.complete(now, user, from, fx);
-        Ok(Reply::Welcome { card, room })
+        Ok(Reply::Welcome { session: from, card, room })
     }
 
     /// Whether a logged-in session may take its own user's other direction too.
@@ -114,27 +128,25 @@ impl Hub {
             .any(|session| session.leg == Leg::Both || session.leg == wanted)
     }
 
-    fn check_room(&self, name: &RoomName) -> Result<(), Refusal> {
-        let members_max = self.config.room_members_max;
-        let room = self.room_keys.get(&Key::of(name.as_str())).and_then(|id| self.rooms.get(id));
-        match room {
-            Some(room) if room.len() >= members_max => Err(Refusal::RoomFull { members_max }),
-            _ => Ok(()),
-        }
-    }
-
     /// Whether a name is not to be had for a newcomer of this dialect.
     pub(crate) fn is_taken(&self, name: &Name, dialect: Dialect) -> bool {
-        Key::of(name.as_str()) == Key::of(&self.config.server_name) || self.directory.is_taken(name, dialect)
+        self.is_reserved(name) || self.directory.is_taken(name, dialect)
+    }
+
+    /// Whether a name is the server's own.
+    pub(crate) fn is_reserved(&self, name: &Name) -> bool {
+        Key::of(name.as_str()) == Key::of(&self.config.server_name)
     }
 
     /// Makes a user, not yet present.
     pub(crate) fn enter(
         &mut self,
+        now: Now,
         name: &Name,
         handle: Option<&str>,
         origin: Origin,
-        room: RoomName,
+        room: Option<RoomName>,
+        profile: Option<Box<ClientProfile>>,
     ) -> Result<UserId, Refusal> {
         if self.users.len() >= self.config.users_max {
             return Err(Refusal::ServerFull { what: "users" });
@@ -147,12 +159,51 @@ impl Hub {
         }
         let user = UserId(self.next_id());
         let wire = self.directory.enter(user, name, handle, origin.dialect)?;
-        let card = Arc::new(Card { user, name: name.clone(), dialect: origin.dialect, wire });
-        self.users.insert(user, User { card, sessions: Vec::new(), origin, room, present: false });
+        let (away, flags) = match &profile {
+            Some(profile) => (profile.away.as_deref().map(Into::into), profile.flags),
+            None => (None, UserFlags::default()),
+        };
+        let profile = self.profile(origin, profile.as_deref());
+        let card = Arc::new(Card { user, name: name.clone(), dialect: origin.dialect, wire, profile });
+        self.users.insert(
+            user,
+            User {
+                card,
+                sessions: SmallVec::new(),
+                origin,
+                room,
+                rooms: SmallVec::new(),
+                present: false,
+                away,
+                flags,
+                privileges: Privileges::empty(),
+                since_ms: now.unix_ms,
+                active_ms: now.unix_ms,
+            },
+        );
         Ok(user)
     }
 
-    /// Makes a user present and its receiving sessions members of its room, once both directions are there.
+    /// What others may know of a user that comes from there.
+    fn profile(&self, origin: Origin, claimed: Option<&ClientProfile>) -> Profile {
+        let host = self.host_of(origin.address);
+        match claimed {
+            // Nobody vouches for it: hence the mark, which also keeps it apart from the dialects' names.
+            Some(claimed) => Profile {
+                username: format!("~{}", claimed.username).into(),
+                host,
+                real_name: self.phrase(&claimed.real_name),
+                account: None,
+                bot: claimed.flags.contains(UserFlags::BOT),
+            },
+            None => {
+                let dialect: Arc<str> = origin.dialect.as_str().into();
+                Profile { username: dialect.clone(), host, real_name: dialect, account: None, bot: false }
+            }
+        }
+    }
+
+    /// Makes a user present and its receiving sessions members of its rooms, once both directions are there.
     fn complete(
         &mut self,
         now: Now,
@@ -165,97 +216,104 @@ impl Hub {
             return None;
         }
         let (sessions, room) = (entry.sessions.clone(), entry.room.clone());
-        let id = self.room_named(&room);
+        self.set_present(now, user, true, fx);
+        let id = self.room_named(now.unix_ms, &room?);
         let card = self.rooms.get(&id)?.card.clone();
-        for session in sessions {
-            if session != newest {
-                fx.push(Effect::Reply { to: session, reply: Reply::Complete { room: card.clone() } });
-            }
-            if let Some(entry) = self.sessions.get_mut(&session) {
-                entry.room = Some(id);
-                // A session that only sends is in the room too, to speak there, but hears nothing.
-                if entry.leg != Leg::Send {
-                    self.rooms.get_mut(&id)?.join(session, user);
-                }
-            }
+        for session in sessions.into_iter().filter(|session| *session != newest) {
+            fx.push(Effect::Reply { to: session, reply: Reply::Complete { room: card.clone() } });
         }
-        self.set_present(now, user, true);
+        self.enter_room(now, user, id, fx);
         Some(card)
     }
 
-    pub(crate) fn set_present(&mut self, now: Now, user: UserId, present: bool) {
-        if let Some(entry) = self.users.get_mut(&user)
-            && entry.present != present
-        {
-            entry.present = present;
-            self.roster_changed(now);
-        }
+    pub(crate) fn set_present(&mut self, now: Now, user: UserId, present: bool, fx: &mut Vec<Effect>) {
+        let Some(entry) = self.users.get_mut(&user).filter(|entry| entry.present != present) else { return };
+        entry.present = present;
+        let card = entry.card.clone();
+        self.census_changed(present);
+        self.roster_changed(now);
+        self.tell_watchers(now, &card, if present { News::Online } else { News::Offline }, fx);
     }
 
-    /// Takes a session out of its room and from its user.
+    /// Takes a closed session from its user.
     pub(crate) fn detach(&mut self, now: Now, session: SessionId, gone: &Session, fx: &mut Vec<Effect>) {
         if gone.roster {
             self.roster_unsubscribe(session);
         }
-        self.leave_room(session, gone.room);
+        self.unwatch_all(session);
         let Some(user) = gone.user else { return };
         if gone.hears() {
             self.receipts_lost(user, fx);
         }
         let Some(entry) = self.users.get_mut(&user) else { return };
         entry.sessions.retain(|other| *other != session);
-        if entry.sessions.is_empty() {
-            self.remove_user(now, user);
+        let rest = entry.sessions.clone();
+        for room in entry.rooms.clone() {
+            if let Some(room) = self.rooms.get_mut(&room) {
+                room.detach(user, session);
+            }
+        }
+        if rest.is_empty() {
+            self.remove_user(now, user, CONNECTION_CLOSED, fx);
         } else if gone.leg != Leg::Both {
             // Half of the user is left: nobody can talk with it until the other half comes back.
-            for rest in entry.sessions.clone() {
-                let room = self.sessions.get_mut(&rest).and_then(|rest| rest.room.take());
-                self.leave_room(rest, room);
-                fx.push(Effect::Reply { to: rest, reply: Reply::Incomplete });
+            self.quit_rooms(now, user, CONNECTION_CLOSED, fx);
+            for to in rest {
+                fx.push(Effect::Reply { to, reply: Reply::Incomplete });
             }
-            self.set_present(now, user, false);
+            self.set_present(now, user, false, fx);
         }
     }
 
-    fn leave_room(&mut self, session: SessionId, room: Option<RoomId>) {
-        let Some(id) = room else { return };
-        let Some(room) = self.rooms.get_mut(&id) else { return };
-        room.part(session);
-        if room.len() == 0 && id != self.lobby {
-            let key = Key::of(room.card.name.as_str());
-            self.rooms.remove(&id);
-            self.room_keys.remove(&key);
-        }
-    }
-
-    /// Frees a user's names.
-    pub(crate) fn remove_user(&mut self, now: Now, user: UserId) {
-        self.set_present(now, user, false);
+    /// Frees a user's names, and tells those who saw it that it is gone.
+    pub(crate) fn remove_user(&mut self, now: Now, user: UserId, reason: &str, fx: &mut Vec<Effect>) {
+        self.quit_rooms(now, user, reason, fx);
+        self.set_present(now, user, false, fx);
         if let Some(gone) = self.users.remove(&user) {
             self.directory.leave(&gone.card.name, &gone.card.wire);
+            if gone.flags.contains(UserFlags::INVISIBLE) {
+                self.count_flag(UserFlags::INVISIBLE, false);
+            }
+            if gone.flags.contains(UserFlags::OPERATOR) {
+                self.count_flag(UserFlags::OPERATOR, false);
+            }
+            self.remember_former(now, gone.card);
         }
     }
 
-    /// Ends the user of a session, and says so to its other sessions.
-    pub(crate) fn end_user_of(&mut self, now: Now, from: SessionId, fx: &mut Vec<Effect>) {
+    /// Ends the user of a session by its own wish.
+    pub(crate) fn leave(&mut self, now: Now, from: SessionId, reason: Option<&str>, fx: &mut Vec<Effect>) {
         let Some(user) = self.sessions.get(&from).and_then(|session| session.user) else { return };
+        let reason = self.phrase(reason.unwrap_or("Left"));
+        self.end_user(now, user, Some(from), &reason, None, fx);
+    }
+
+    /// Ends a user, and says so to its sessions, but for `except`. `told` is what they are told of who ended it.
+    pub(crate) fn end_user(
+        &mut self,
+        now: Now,
+        user: UserId,
+        except: Option<SessionId>,
+        reason: &str,
+        told: Option<Arc<str>>,
+        fx: &mut Vec<Effect>,
+    ) {
         if self.rendezvous_left(now, user, fx) {
             return;
         }
         self.receipts_lost(user, fx);
         let sessions = self.users.get(&user).map(|user| user.sessions.clone()).unwrap_or_default();
+        self.remove_user(now, user, reason, fx);
         for session in sessions {
             if let Some(entry) = self.sessions.get_mut(&session) {
                 entry.user = None;
-                let room = entry.room.take();
-                self.leave_room(session, room);
             }
             self.roster_unsubscribe(session);
-            if session != from {
-                fx.push(Effect::Reply { to: session, reply: Reply::Dismissed });
+            self.unwatch_all(session);
+            if Some(session) != except {
+                fx.push(Effect::Reply { to: session, reply: Reply::Dismissed { reason: told.clone() } });
             }
         }
-        self.remove_user(now, user);
     }
 }
 

@@ -77,6 +77,103 @@ pub enum Refusal {
     /// As many messages wait for this recipient, or of this sender, as are allowed.
     #[error("too many messages are waiting")]
     TooManyWaiting,
+    /// There is no room of that name, or it isn't shown to who asks.
+    #[error("there is no room {name:?}")]
+    NoSuchRoom {
+        /// As it was named.
+        name: String,
+    },
+    /// The room's name is taken by another one.
+    #[error("the room {name:?} exists already")]
+    RoomTaken {
+        /// As it was wanted.
+        name: String,
+    },
+    /// Somebody isn't in the room.
+    #[error("{name:?} is not in that room")]
+    NotAMember {
+        /// Who.
+        name: String,
+    },
+    /// Somebody is in the room already.
+    #[error("{name:?} is in that room already")]
+    MemberAlready {
+        /// Who.
+        name: String,
+    },
+    /// The session's user is in as many rooms as are allowed.
+    #[error("in too many rooms: the limit is {rooms_max}")]
+    TooManyRooms {
+        /// The limit.
+        rooms_max: usize,
+    },
+    /// Nobody comes in without an invitation.
+    #[error("one has to be invited into that room")]
+    InviteOnly,
+    /// Nobody comes in without the key.
+    #[error("that room has a key, and this is not it")]
+    WrongKey,
+    /// A ban holds for the user.
+    #[error("banned from that room")]
+    Banned,
+    /// Nobody comes in, or speaks, who isn't logged in to an account.
+    #[error("one has to be logged in to an account")]
+    NeedsAccount,
+    /// The user can't speak there.
+    #[error("can't speak there: {why}")]
+    CannotSpeak {
+        /// Why not.
+        why: &'static str,
+    },
+    /// The room wants more time between two messages.
+    #[error("the room is slow: wait {wait_s} seconds")]
+    TooSoon {
+        /// How long still, in seconds.
+        wait_s: u64,
+    },
+    /// The user's rank in the room is too low.
+    #[error("that needs a higher rank in the room")]
+    RankTooLow {
+        /// The rank that would do.
+        least: crate::Ranks,
+    },
+    /// Only server operators, or only some of them, may do that.
+    #[error("that needs the privilege {privilege:?}")]
+    NoPrivilege {
+        /// Which would do.
+        privilege: &'static str,
+    },
+    /// The name and the password don't belong together.
+    #[error("the password is wrong")]
+    WrongPassword,
+    /// A mask has not the form of one.
+    #[error("{mask:?} is no mask")]
+    MaskMalformed {
+        /// As it was written.
+        mask: String,
+    },
+    /// The list has as many masks as are allowed.
+    #[error("the list is full: {entries_max} masks")]
+    ListFull {
+        /// The limit.
+        entries_max: usize,
+        /// The mask that found no place.
+        mask: String,
+    },
+    /// A setting has not the form of one.
+    #[error("{value:?} can't be set: {rule}")]
+    SettingMalformed {
+        /// As it was wanted.
+        value: String,
+        /// The rule it breaks.
+        rule: &'static str,
+    },
+    /// The message is not known, or not any more.
+    #[error("no such message is remembered")]
+    NoSuchMessage,
+    /// The message is somebody else's.
+    #[error("that message is not yours")]
+    NotYourMessage,
     /// The server takes no more of these.
     #[error("the server is full: {what}")]
     ServerFull {
@@ -103,6 +200,25 @@ impl Refusal {
             Self::TextTooLong { .. } => "text_too_long",
             Self::TooFast { .. } => "too_fast",
             Self::TooManyWaiting => "too_many_waiting",
+            Self::NoSuchRoom { .. } => "no_such_room",
+            Self::RoomTaken { .. } => "room_taken",
+            Self::NotAMember { .. } => "not_a_member",
+            Self::MemberAlready { .. } => "member_already",
+            Self::TooManyRooms { .. } => "too_many_rooms",
+            Self::InviteOnly => "invite_only",
+            Self::WrongKey => "wrong_key",
+            Self::Banned => "banned",
+            Self::NeedsAccount => "needs_account",
+            Self::CannotSpeak { .. } => "cannot_speak",
+            Self::TooSoon { .. } => "too_soon",
+            Self::RankTooLow { .. } => "rank_too_low",
+            Self::NoPrivilege { .. } => "no_privilege",
+            Self::WrongPassword => "wrong_password",
+            Self::MaskMalformed { .. } => "mask_malformed",
+            Self::ListFull { .. } => "list_full",
+            Self::SettingMalformed { .. } => "setting_malformed",
+            Self::NoSuchMessage => "no_such_message",
+            Self::NotYourMessage => "not_your_message",
             Self::ServerFull { .. } => "server_full",
         }
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::membership::no_room;
 use crate::state::Session;
 use crate::{
-    Audience, Card, Dialect, Effect, EventId, Hub, Kind, Namespace, Now, Outcome, Refusal, Reply, RoomId,
-    Say, Scope, SessionId, Text, To, Token, UserId, Verdict,
+    Audience, Card, Dialect, Effect, EventId, Hub, Kind, Namespace, Now, Outcome, Ranks, Refusal, Reply,
+    RoomId, Say, Scope, SessionId, Style, Text, To, Token, UserFlags, UserId, Verdict,
 };
 
 /// Messages whose recipients acknowledge them themselves.
@@ -53,7 +54,11 @@ impl Hub {
                 let (user, rest) = self.find_leading(from, &say.text)?;
                 (Recipients::Users(vec![user], 1), rest)
             }
-            To::Room(room) => (Recipients::Room(room), say.text.as_str()),
+            To::Room(room) => (Recipients::Room(room, None), say.text.as_str()),
+            To::Channel(name) => (Recipients::Room(self.room_to(&name)?, None), say.text.as_str()),
+            To::Ranked(name, least) => {
+                (Recipients::Room(self.room_to(&name)?, Some(least)), say.text.as_str())
+            }
             To::User(name) => {
                 let user = self.find(from, &name).ok_or(Refusal::NoSuchUser { name })?;
                 (Recipients::Users(vec![user], 1), say.text.as_str())
@@ -67,26 +72,129 @@ impl Hub {
             }
         };
         let text = Text::new(text, self.config.text_bytes_max)?;
-        let said = Said { from, card, text, bare: say.bare, token: say.token };
+        let tags = say.tags.map(Into::into);
+        let said = Said {
+            from,
+            card,
+            text,
+            style: say.style,
+            tags,
+            echo: say.echo,
+            token: say.token,
+            waits: say.waits,
+        };
+        self.touch_user(now, said.card.user());
         match to {
             Recipients::Users(users, named) => self.say_to_users(now, said, &users, named, fx),
-            Recipients::Room(room) => {
-                let (scope, to) = self.room_audience(from, room)?;
-                self.deliver(now, said, scope, Audience::Many(to), &[], fx);
+            Recipients::Room(room, least) => {
+                let (scope, to) = self.room_audience(&said.card, room, least, say.style)?;
+                self.may_speak_again(now, room, &said.card)?;
+                let to = self.audience_after_arrival(now, &said.card, room, to, fx);
+                self.deliver(now, said, scope, Audience::Many(to), (&[], None), fx);
                 Ok(())
             }
         }
     }
 
-    /// Shows to a room that a user is writing.
-    pub(crate) fn typing(&mut self, now: Now, from: SessionId, room: RoomId, fx: &mut Vec<Effect>) {
+    /// Shows that a user is writing, or no longer.
+    pub(crate) fn typing(
+        &mut self,
+        now: Now,
+        from: SessionId,
+        to: To,
+        state: crate::Typing,
+        fx: &mut Vec<Effect>,
+    ) {
         let Ok(card) = self.speaker(from) else { return };
         if self.check_rate(now, from).is_err() {
             return;
         }
-        let Ok((scope, to)) = self.room_audience(from, room) else { return };
-        let event = self.event(now, Kind::Typing { from: card, scope });
-        fx.push(Effect::Deliver { to: Audience::Many(to), event });
+        let Ok((scope, to, _)) = self.reachable(from, &card, to, false) else { return };
+        let event = self.event(now, Kind::Typing { from: card, scope, state });
+        self.deliver_to(to, event, fx);
+    }
+
+    /// Hands out something that is said in tags alone.
+    pub(crate) fn say_tags(
+        &mut self,
+        now: Now,
+        from: SessionId,
+        (to, tags): (To, String),
+        (reaction, typing): (Option<(String, Option<EventId>)>, Option<crate::Typing>),
+        echo: bool,
+        fx: &mut Vec<Effect>,
+    ) -> Result<Reply, Refusal> {
+        let card = self.speaker(from)?;
+        self.check_rate(now, from)?;
+        let (scope, mut to, room) = self.reachable(from, &card, to, echo)?;
+        if let (Some(room), Audience::Many(all)) = (room, &to) {
+            to = Audience::Many(self.audience_after_arrival(now, &card, room, all.clone(), fx));
+        }
+        let reaction = reaction.map(|(with, to)| self.reaction(&with, to));
+        let kind = match typing {
+            Some(state) => Kind::Typing { from: card, scope, state },
+            None => Kind::Tags { from: card, scope, tags: tags.into(), reaction },
+        };
+        let event = self.event(now, kind);
+        self.deliver_to(to, event, fx);
+        Ok(Reply::Done)
+    }
+
+    /// Where something goes that isn't a message.
+    pub(crate) fn reachable(
+        &mut self,
+        from: SessionId,
+        card: &Arc<Card>,
+        to: To,
+        echo: bool,
+    ) -> Result<(Scope, Audience, Option<RoomId>), Refusal> {
+        let (room, least) = match to {
+            To::Room(room) => (room, None),
+            To::Channel(name) => (self.room_to(&name)?, None),
+            To::Ranked(name, least) => (self.room_to(&name)?, Some(least)),
+            To::User(name) => {
+                let user = self.find(from, &name).ok_or(Refusal::NoSuchUser { name })?;
+                let whom = self.users.get(&user).map(|user| user.card.clone());
+                let mut to: Vec<_> = self.receiving_sessions(user).collect();
+                if echo {
+                    self.add_own(card.user(), &mut to);
+                }
+                return Ok((Scope::Private { named: 1, to: whom }, audience(&to), None));
+            }
+            // No dialect that has more than messages has these.
+            To::Group(_) | To::Leading => return Err(Refusal::NotInRoom),
+        };
+        let (scope, to) = self.room_audience(card, room, least, Style::Plain)?;
+        Ok((scope, Audience::Many(to), Some(room)))
+    }
+
+    /// The sender's own sessions hear it too.
+    fn add_own(&self, sender: UserId, to: &mut Vec<SessionId>) {
+        for own in self.receiving_sessions(sender) {
+            if !to.contains(&own) {
+                to.push(own);
+            }
+        }
+    }
+
+    fn room_to(&self, spelled: &str) -> Result<RoomId, Refusal> {
+        self.room_spelled(spelled).ok_or_else(|| no_room(spelled))
+    }
+
+    /// Makes sure that a member who is about to be heard is known; who hears it.
+    fn audience_after_arrival(
+        &mut self,
+        now: Now,
+        card: &Card,
+        room: RoomId,
+        to: Arc<[SessionId]>,
+        fx: &mut Vec<Effect>,
+    ) -> Arc<[SessionId]> {
+        let member = self.rooms.get(&room).and_then(|room| room.member(card.user()));
+        if member.is_some_and(|member| !member.told) {
+            self.tell_arrival(now, card.user(), room, fx);
+        }
+        to
     }
 
     /// Takes a recipient's own acknowledgement.
@@ -138,22 +246,36 @@ impl Hub {
         if receipt.open == 0 {
             let (to, token, outcome) = (receipt.sender, receipt.token, receipt.outcome);
             self.receipts.open.remove(&event);
-            fx.push(Effect::Reply { to, reply: Reply::Outcome { token, outcome } });
+            fx.push(Effect::Reply { to, reply: Reply::Outcome { token, outcome, away: None } });
         }
     }
 
     /// The present user of a session.
-    fn speaker(&self, from: SessionId) -> Result<Arc<Card>, Refusal> {
+    pub(crate) fn speaker(&self, from: SessionId) -> Result<Arc<Card>, Refusal> {
         let user = self.sessions.get(&from).and_then(|session| session.user).ok_or(Refusal::NotLoggedIn)?;
         let entry = self.users.get(&user).filter(|user| user.present).ok_or(Refusal::NotLoggedIn)?;
         Ok(entry.card.clone())
     }
 
-    /// A room's members, for one of its sessions.
-    fn room_audience(&mut self, from: SessionId, room: RoomId) -> Result<(Scope, Arc<[SessionId]>), Refusal> {
-        let is_in = self.sessions.get(&from).is_some_and(|session| session.room == Some(room));
-        let room = self.rooms.get_mut(&room).filter(|_| is_in).ok_or(Refusal::NotInRoom)?;
-        Ok((Scope::Room(room.card.clone()), room.audience()))
+    /// Who hears what a user says in a room, from a rank on, if it may.
+    fn room_audience(
+        &mut self,
+        card: &Card,
+        id: RoomId,
+        least: Option<Ranks>,
+        style: Style,
+    ) -> Result<(Scope, Arc<[SessionId]>), Refusal> {
+        let address = self.users.get(&card.user()).map(|user| user.origin.address);
+        let address = address.ok_or(Refusal::NotLoggedIn)?;
+        let room = self.rooms.get(&id).ok_or(Refusal::NotInRoom)?;
+        self.may_speak(room, card, address, style)?;
+        let room = self.rooms.get_mut(&id).ok_or(Refusal::NotInRoom)?;
+        Ok(match least {
+            None => (Scope::Room(room.card.clone()), room.audience()),
+            Some(least) => {
+                (Scope::Ranked { room: room.card.clone(), least }, room.audience_from(least, card.user()))
+            }
+        })
     }
 
     /// The present user whom a name means in the dialect of the session that wrote it.
@@ -161,7 +283,9 @@ impl Hub {
         let dialect = self.sessions.get(&from)?.origin.dialect;
         let spaces: &[Namespace] = match dialect {
             Dialect::Muca => &[Namespace::MucaUid, Namespace::Muca],
-            Dialect::Tmp | Dialect::Rooms | Dialect::Bridge | Dialect::Messenger => &[dialect.namespace()],
+            Dialect::Tmp | Dialect::Rooms | Dialect::Bridge | Dialect::Messenger | Dialect::Irc => {
+                &[dialect.namespace()]
+            }
         };
         spaces
             .iter()
@@ -188,7 +312,7 @@ impl Hub {
         Err(Refusal::NoSuchUser { name: name.to_owned() })
     }
 
-    fn receiving_sessions(&self, user: UserId) -> impl Iterator<Item = SessionId> + '_ {
+    pub(crate) fn receiving_sessions(&self, user: UserId) -> impl Iterator<Item = SessionId> + '_ {
         let sessions = self.users.get(&user).map(|user| user.sessions.as_slice()).unwrap_or_default();
         sessions.iter().copied().filter(|session| self.sessions.get(session).is_some_and(Session::hears))
     }
@@ -205,19 +329,34 @@ impl Hub {
         let mut sessions: Vec<SessionId> = Vec::new();
         let mut ring: Vec<UserId> = Vec::new();
         for user in to {
-            match self.reach(said.card.user(), *user) {
+            match self.reach_for(&said, *user) {
                 Reach::Session => sessions.extend(self.receiving_sessions(*user)),
                 Reach::Ring => ring.push(*user),
                 Reach::Busy(refusal) if named == 1 => return Err(refusal),
                 Reach::Busy(_) => {}
             }
         }
-        let to = match sessions.as_slice() {
-            [one] => Audience::One(*one),
-            several => Audience::Many(several.into()),
+        let whom = match to {
+            [one] if named == 1 => self.users.get(one).map(|user| (user.card.clone(), user.away.clone())),
+            _ => None,
         };
-        self.deliver(now, said, Scope::Private { named }, to, &ring, fx);
+        if said.echo {
+            self.add_own(said.card.user(), &mut sessions);
+        }
+        let (whom, away) = whom.unzip();
+        let to = audience(&sessions);
+        self.deliver(now, said, Scope::Private { named, to: whom }, to, (&ring, away.flatten()), fx);
         Ok(())
+    }
+
+    /// How a recipient can be reached, if it wants to be.
+    fn reach_for(&self, said: &Said, user: UserId) -> Reach {
+        let wants_account =
+            self.users.get(&user).is_some_and(|user| user.flags.contains(UserFlags::ACCOUNTS_ONLY));
+        if wants_account && said.card.account().is_none() && said.card.user() != user {
+            return Reach::Busy(Refusal::NeedsAccount);
+        }
+        self.reach(said.card.user(), user)
     }
 
     /// Hands a message out, and tells the sender what became of it as soon as that is known.
@@ -227,29 +366,30 @@ impl Hub {
         said: Said,
         scope: Scope,
         to: Audience,
-        ring: &[UserId],
+        (ring, away): (&[UserId], Option<Arc<str>>),
         fx: &mut Vec<Effect>,
     ) {
         let sender = said.card.user();
         self.roster_before_message(now, sender, fx);
         // What a user says in a room it doesn't have to acknowledge itself.
         let except = matches!(scope, Scope::Room(_)).then_some(sender);
-        let event =
-            self.event(now, Kind::Message { from: said.card, scope, text: said.text, bare: said.bare });
+        let Said { from, card, text, style, tags, token, waits, echo: _ } = said;
+        let event = self.event(now, Kind::Message { from: card, scope, text, style, tags });
         self.counts.messages += 1;
         self.counts.deliveries += (to.sessions().len() + ring.len()) as u64;
-        let waits = said
-            .token
-            .is_some_and(|token| self.expect_receipts(event.id, (said.from, token), &to, ring, except));
+        self.recent.push(event.clone(), self.config.recent_max);
+        let waits = token
+            .filter(|_| waits)
+            .is_some_and(|token| self.expect_receipts(event.id, (from, token), &to, ring, except));
         if !to.sessions().is_empty() {
             fx.push(Effect::Deliver { to, event: event.clone() });
         }
         for user in ring {
             self.ring(now, *user, event.clone(), fx);
         }
-        if let (Some(token), false) = (said.token, waits) {
-            let reply = Reply::Outcome { token, outcome: Outcome::Delivered };
-            fx.push(Effect::Reply { to: said.from, reply });
+        if let (Some(token), false) = (token, waits) {
+            let reply = Reply::Outcome { token, outcome: Outcome::Delivered, away };
+            fx.push(Effect::Reply { to: from, reply });
         }
     }
 
@@ -275,9 +415,18 @@ impl Hub {
     }
 }
 
+/// The sessions as an audience.
+fn audience(sessions: &[SessionId]) -> Audience {
+    match sessions {
+        [one] => Audience::One(*one),
+        several => Audience::Many(several.into()),
+    }
+}
+
 /// To whom a message goes, once its names are understood.
 enum Recipients {
-    Room(RoomId),
+    /// A room's members, perhaps only from a rank on.
+    Room(RoomId, Option<Ranks>),
     /// Users, and how many the sender named.
     Users(Vec<UserId>, usize),
 }
@@ -287,8 +436,11 @@ struct Said {
     from: SessionId,
     card: Arc<Card>,
     text: Text,
-    bare: bool,
+    style: Style,
+    tags: Option<Arc<str>>,
+    echo: bool,
     token: Option<Token>,
+    waits: bool,
 }
 
 /// How a present user can be reached.

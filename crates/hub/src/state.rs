@@ -7,15 +7,19 @@ use std::time::{Duration, Instant};
 use gcra::{GcraState, RateLimit};
 use rustc_hash::FxHashMap;
 
+use smallvec::SmallVec;
+
 use crate::login::Waiting;
 use crate::names::{Directory, Key};
+use crate::recent::Recent;
 use crate::rendezvous::Rendezvous;
 use crate::room::Room;
 use crate::roster::Roster;
 use crate::say::Receipts;
+use crate::watch::Watches;
 use crate::{
-    Card, Command, Effect, Event, EventId, HubConfig, Kind, Leg, Name, Now, Origin, Refusal, RefusalCounts,
-    Reply, RoomCard, RoomId, RoomName, SessionId, Shared, Token, UserId,
+    Audience, Card, Census, Command, Effect, Event, EventId, Former, HubConfig, Kind, Leg, Name, Now, Origin,
+    Privileges, Refusal, RefusalCounts, Reply, RoomId, RoomName, SessionId, Shared, Token, UserFlags, UserId,
 };
 
 /// Everything that is shared between sessions. See the crate's page for how to drive it.
@@ -29,12 +33,25 @@ pub struct Hub {
     pub(crate) users: BTreeMap<UserId, User>,
     pub(crate) rooms: FxHashMap<RoomId, Room>,
     pub(crate) room_keys: BTreeMap<Key, RoomId>,
+    /// Names that IRC shows of rooms whose own it can't write.
+    pub(crate) room_aliases: BTreeMap<Key, RoomId>,
     pub(crate) lobby: RoomId,
     pub(crate) roster: Roster,
     pub(crate) receipts: Receipts,
     pub(crate) rendezvous: Rendezvous,
     /// Logins that wait for a taken name, in the order of their patience.
     pub(crate) waiting: VecDeque<Waiting>,
+    pub(crate) watches: Watches,
+    pub(crate) recent: Recent,
+    /// Who was here, oldest first.
+    pub(crate) former: VecDeque<Former>,
+    pub(crate) census: Census,
+    /// Rooms that have comings and goings to tell, and when.
+    pub(crate) paced: std::collections::BTreeSet<RoomId>,
+    pub(crate) pace_due: Option<Instant>,
+    pub(crate) announcements: RateLimit,
+    /// The session whose command is being carried out.
+    cause: Option<SessionId>,
     last_id: u64,
     last_event: EventId,
     pub(crate) counts: Counts,
@@ -57,8 +74,6 @@ pub(crate) struct Session {
     pub(crate) origin: Origin,
     rate: GcraState,
     pub(crate) user: Option<UserId>,
-    /// The room it is a member of.
-    pub(crate) room: Option<RoomId>,
     pub(crate) leg: Leg,
     pub(crate) roster: bool,
     pub(crate) receipts: bool,
@@ -75,12 +90,22 @@ impl Session {
 #[derive(Debug)]
 pub(crate) struct User {
     pub(crate) card: Arc<Card>,
-    pub(crate) sessions: Vec<SessionId>,
+    pub(crate) sessions: SmallVec<[SessionId; 1]>,
     /// Where its sessions come from; another leg is only taken from there.
     pub(crate) origin: Origin,
     /// The room that it goes to once complete.
-    pub(crate) room: RoomName,
+    pub(crate) room: Option<RoomName>,
+    /// The rooms that it is in.
+    pub(crate) rooms: SmallVec<[RoomId; 1]>,
     pub(crate) present: bool,
+    pub(crate) away: Option<Arc<str>>,
+    pub(crate) flags: UserFlags,
+    /// What it may do as a server operator.
+    pub(crate) privileges: Privileges,
+    /// When it came: milliseconds since 1970.
+    pub(crate) since_ms: u64,
+    /// When it last said something.
+    pub(crate) active_ms: u64,
 }
 
 impl Hub {
@@ -107,12 +132,21 @@ impl Hub {
             receipts: Receipts::default(),
             rendezvous: Rendezvous::default(),
             waiting: VecDeque::new(),
+            room_aliases: BTreeMap::new(),
+            watches: Watches::default(),
+            recent: Recent::default(),
+            former: VecDeque::new(),
+            census: Census::default(),
+            paced: std::collections::BTreeSet::new(),
+            pace_due: None,
+            announcements: Self::announcements(config.announcements_per_s, config.announcements_burst),
+            cause: None,
             last_id: 0,
             last_event: EventId::default(),
             counts: Counts::default(),
             config,
         };
-        hub.lobby = hub.room_named(&lobby);
+        hub.lobby = hub.room_named(0, &lobby);
         Ok(hub)
     }
 
@@ -147,7 +181,6 @@ impl Hub {
                 origin,
                 rate: GcraState::default(),
                 user: None,
-                room: None,
                 leg: Leg::Both,
                 roster: false,
                 receipts: false,
@@ -167,7 +200,7 @@ impl Hub {
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
         let login = self.waiting.front().map(|waiting| waiting.until);
-        [self.roster_due(), self.rendezvous_due(), login].into_iter().flatten().min()
+        [self.roster_due(), self.rendezvous_due(), self.pace_due(), login].into_iter().flatten().min()
     }
 
     /// Does what has become due.
@@ -175,12 +208,16 @@ impl Hub {
         if self.roster_due().is_some_and(|due| due <= now.at) {
             self.roster_tell(now, fx);
         }
+        if self.pace_due().is_some_and(|due| due <= now.at) {
+            self.pace_tell(now, fx);
+        }
         self.rendezvous_expire(now, fx);
         self.retry_logins(now, fx);
     }
 
     /// Carries out a session's command.
     pub fn apply(&mut self, now: Now, from: SessionId, command: Command, fx: &mut Vec<Effect>) {
+        self.cause = Some(from);
         match command {
             Command::Login(login) => {
                 let until = now.at + self.patience_for(from);
@@ -192,7 +229,7 @@ impl Hub {
                     self.refuse(from, token, refusal, fx);
                 }
             }
-            Command::Typing { room } => self.typing(now, from, room, fx),
+            Command::Typing { to, state } => self.typing(now, from, to, state, fx),
             Command::Receipt { event, verdict } => self.receipt(from, event, verdict, fx),
             Command::ReceiptElsewhere { verdict, habits } => {
                 self.receipt_elsewhere(from, verdict, habits, fx)
@@ -206,7 +243,69 @@ impl Hub {
                 self.answer(from, None, answer, fx);
             }
             Command::Hold { full } => self.hold(from, full),
-            Command::Leave => self.end_user_of(now, from, fx),
+            Command::Leave { reason } => self.leave(now, from, reason.as_deref(), fx),
+            Command::Oper { name, password } => {
+                if let Err(refusal) = self.oper(now, from, (name, password), fx) {
+                    self.refuse(from, None, refusal, fx);
+                }
+            }
+            Command::Ask(query) => {
+                let answer = self.ask(now, from, query).map(Reply::Answer);
+                self.answer(from, None, answer, fx);
+            }
+            command => {
+                let answer = self.act(now, from, command, fx);
+                self.answer(from, None, answer, fx);
+            }
+        }
+        self.cause = None;
+    }
+
+    /// What a user does in rooms, to others and to itself, and is answered when it is done.
+    fn act(
+        &mut self,
+        now: Now,
+        from: SessionId,
+        command: Command,
+        fx: &mut Vec<Effect>,
+    ) -> Result<Reply, Refusal> {
+        match command {
+            Command::Tags { to, tags, reaction, typing, echo } => {
+                self.say_tags(now, from, (to, tags), (reaction, typing), echo, fx)
+            }
+            Command::Redact { to, message, reason, echo } => {
+                self.redact(now, from, (to, message), reason.as_deref(), echo, fx)
+            }
+            Command::Join { room, key, members } => self.join(now, from, &room, key.as_deref(), members, fx),
+            Command::Part { room, reason } => self.part(now, from, &room, reason.as_deref(), fx),
+            Command::Kick { room, whom, reason } => {
+                self.kick(now, from, (&room, &whom), reason.as_deref(), fx)
+            }
+            Command::Invite { room, whom } => self.invite(now, from, (&room, &whom), fx),
+            Command::SetTopic { room, text } => self.set_topic(now, from, &room, &text, fx),
+            Command::SetModes { room, wanted } => self.set_modes(now, from, &room, wanted, fx),
+            Command::RenameRoom { room, name, reason } => {
+                self.rename_room(now, from, (&room, &name), reason.as_deref(), fx)
+            }
+            Command::Rename { name } => self.rename(now, from, &name, fx),
+            Command::SetAway { message } => self.set_away(now, from, message.as_deref(), fx),
+            Command::SetRealName { text } => self.set_real_name(now, from, &text, fx),
+            Command::SetFlags { on, off } => self.set_flags(now, from, (on, off), fx),
+            Command::Watch { add, remove, clear } => self.watch(now, from, (add, remove), clear),
+            Command::Kill { whom, reason } => self.kill(now, from, &whom, &reason, fx),
+            Command::Wallops { text } => self.wallops(now, from, &text, fx),
+            Command::Rehash => self.rehash(from, fx),
+            Command::Login(_)
+            | Command::Say(_)
+            | Command::Typing { .. }
+            | Command::Receipt { .. }
+            | Command::ReceiptElsewhere { .. }
+            | Command::Who { .. }
+            | Command::Bridge(_)
+            | Command::Hold { .. }
+            | Command::Leave { .. }
+            | Command::Oper { .. }
+            | Command::Ask(_) => Ok(Reply::Done),
         }
     }
 
@@ -238,13 +337,9 @@ impl Hub {
         token: Option<Token>,
     ) -> Result<Reply, Refusal> {
         self.check_rate(now, from)?;
-        let room = self.rooms.get(&room).filter(|room| room.has(from)).ok_or(Refusal::NotInRoom)?;
-        let members = room
-            .users()
-            .iter()
-            .filter_map(|user| self.users.get(user))
-            .map(|user| user.card.clone())
-            .collect();
+        let user = self.speaker(from)?.user();
+        let room = self.rooms.get(&room).filter(|room| room.has(user)).ok_or(Refusal::NotInRoom)?;
+        let members = self.members_of(room, |_| true).into_iter().map(|member| member.card).collect();
         Ok(Reply::Members { token, room: room.card.clone(), members })
     }
 
@@ -260,23 +355,19 @@ impl Hub {
 
     pub(crate) fn event(&mut self, now: Now, kind: Kind) -> Shared {
         self.last_event = self.last_event.after(now.unix_ms);
-        Shared::new(Event { id: self.last_event, unix_ms: now.unix_ms, kind })
+        Shared::new(Event { id: self.last_event, unix_ms: now.unix_ms, by: self.cause, kind })
+    }
+
+    /// Hands an event out, unless nobody is there to have it.
+    pub(crate) fn deliver_to(&self, to: Audience, event: Shared, fx: &mut Vec<Effect>) {
+        if !to.sessions().is_empty() {
+            fx.push(Effect::Deliver { to, event });
+        }
     }
 
     pub(crate) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
-    }
-
-    pub(crate) fn room_named(&mut self, name: &RoomName) -> RoomId {
-        let key = Key::of(name.as_str());
-        if let Some(id) = self.room_keys.get(&key) {
-            return *id;
-        }
-        let id = RoomId(self.next_id());
-        self.rooms.insert(id, Room::new(RoomCard { id, name: name.clone() }));
-        self.room_keys.insert(key, id);
-        id
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) enum Command {
     /// Run the server
     ///
     /// Run the server. With no --listen it listens on loopback at the usual ports: 5050 and 5000 for every
-    /// protocol and the web page, 8888 for rooms, 40452 for muca, 5555 for bridge; one that is taken is left out
+    /// protocol and the web page, 8888 for rooms, 40452 for muca, 5555 for bridge, 6667 for irc; one that is taken is left out
     /// with a warning.
     ///
     /// On its standard input it takes /info (who is registered with bridge), /help and /quit. Ctrl-C or SIGTERM

@@ -8,6 +8,7 @@
 pub mod bridge;
 pub mod client;
 mod error;
+pub mod irc;
 pub mod messenger;
 pub mod muca;
 pub mod rooms;

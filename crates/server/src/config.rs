@@ -1,6 +1,7 @@
 //! What the server is told to do.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::Settings;
@@ -19,6 +20,38 @@ pub struct ServerConfig {
     pub settings: Settings,
     /// Limits and choices of the hub.
     pub hub: HubConfig,
+    /// What an operator's REHASH does.
+    pub reload: Reload,
+}
+
+/// Called when an operator wants the configuration to be read again. It is called with the hub locked, so it only
+/// passes the wish on.
+#[derive(Clone)]
+pub struct Reload(Arc<dyn Fn() + Send + Sync>);
+
+impl Reload {
+    /// Calls this.
+    #[must_use]
+    pub fn new(call: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(call))
+    }
+
+    pub(crate) fn call(&self) {
+        (self.0)();
+    }
+}
+
+impl Default for Reload {
+    /// Does nothing.
+    fn default() -> Self {
+        Self::new(|| {})
+    }
+}
+
+impl std::fmt::Debug for Reload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reload")
+    }
 }
 
 /// A port to listen on.

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gateway::bridge::RingSession;
 use gateway::detect::Detector;
-use gateway::{Close, Outbox, Session};
+use gateway::{Close, Opening, Outbox, Session};
 use hub::{CallId, Dialect, Now, Origin, Refusal, Reply, SessionId, Shared as Event};
 use mio::net::TcpStream;
 
@@ -180,11 +180,11 @@ impl Conn {
         turn.timers.arm(self.id.slot() as usize, &mut self.armed, want);
     }
 
-    /// Opens a session. `room` is what the connection's address names.
-    pub(crate) fn open(&mut self, dialect: Dialect, room: Option<String>, turn: &mut Turn) {
+    /// Opens a session.
+    pub(crate) fn open(&mut self, dialect: Dialect, opening: Opening, turn: &mut Turn) {
         self.become_kind(Kind::Dialect(dialect), turn);
-        let origin = Origin { dialect, address: self.peer.ip() };
-        let mut session = gateway::open(&turn.shared.settings, origin, turn.now, room);
+        let origin = Origin { dialect, address: self.peer.ip(), secure: false };
+        let mut session = gateway::open(&turn.shared.settings, origin, turn.now, opening);
         if self.turned_away {
             // The protocol's way of saying that the server goes away is its way of saying that it has no place.
             let mut out = Outbox::default();
@@ -201,7 +201,7 @@ impl Conn {
 
     /// The waiting bridge client that was dialled has answered.
     pub(crate) fn on_dialed(&mut self, call: CallId, turn: &mut Turn) {
-        let origin = Origin { dialect: Dialect::Bridge, address: self.peer.ip() };
+        let origin = Origin { dialect: Dialect::Bridge, address: self.peer.ip(), secure: false };
         let contact = turn.shared.contact_for_bridge(self.socket.local_addr());
         let session = RingSession::open(turn.shared.settings.clone(), origin, turn.now, contact);
         self.deadline = None;

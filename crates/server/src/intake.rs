@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read};
 
 use bytes::Bytes;
 use gateway::Close;
+use gateway::Opening;
 use gateway::detect::Verdict;
 use hub::Dialect;
 use tungstenite::protocol::frame::coding::CloseCode;
@@ -75,7 +76,7 @@ impl Conn {
                 self.end("protocol", &"no WebSocket handshake on a port for tmp", turn);
             }
             Verdict::Dialect(dialect) => {
-                self.open(dialect, None, turn);
+                self.open(dialect, Opening::default(), turn);
                 self.on_bytes(bytes, turn);
             }
             Verdict::Undecided | Verdict::Http => {
@@ -120,7 +121,7 @@ impl Conn {
                 self.push(None, Bytes::from(response), turn);
                 let limit = turn.shared.settings.frame_bytes_max;
                 self.websocket = Some(Box::new(WebSocket::new(turn.now.at, limit)));
-                self.open(Dialect::Tmp, room, turn);
+                self.open(Dialect::Tmp, Opening { room, ..Opening::default() }, turn);
                 self.on_frames(&frames, turn);
             }
         }

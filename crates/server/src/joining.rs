@@ -53,6 +53,9 @@ fn hint(dialect: Dialect, host: &str, port: u16, lobby: &str) -> Hint {
             let then = "then type: REGISTER TOSEND yourname (TORECV in a second one), Enter twice";
             (netcat, then.to_owned())
         }
+        Dialect::Irc => {
+            (format!("/connect {host} {port}"), format!("in any IRC client, then: /join #{lobby}"))
+        }
     };
     Hint { dialect, first, then }
 }
@@ -72,7 +75,14 @@ mod tests {
         let firsts: Vec<_> = hints.iter().map(|hint| hint.first.as_str()).collect();
         assert_eq!(
             firsts,
-            ["ws://[::1]:5050/", "nc ::1 5050", "nc 127.0.0.1 8888", "--server [::1]:5050", "nc ::1 5050"]
+            [
+                "ws://[::1]:5050/",
+                "nc ::1 5050",
+                "nc 127.0.0.1 8888",
+                "--server [::1]:5050",
+                "nc ::1 5050",
+                "/connect ::1 5050"
+            ]
         );
         assert_eq!(hints[2].then, "then type: yourname_den");
     }

@@ -35,9 +35,10 @@ mod server;
 mod shared;
 mod timers;
 mod turn;
+mod verify;
 mod ws;
 
-pub use config::{Limits, Listener, ServerConfig};
+pub use config::{Limits, Listener, Reload, ServerConfig};
 pub use joining::{Hint, hints};
 pub use listen::{BindError, PortError};
 pub use server::{Handle, Server};

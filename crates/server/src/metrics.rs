@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Undecided,
         Self::Http,
         Self::Dialect(Dialect::Tmp),
@@ -34,6 +34,7 @@ impl Kind {
         Self::Dialect(Dialect::Rooms),
         Self::Dialect(Dialect::Bridge),
         Self::Dialect(Dialect::Messenger),
+        Self::Dialect(Dialect::Irc),
     ];
 
     fn index(self) -> usize {

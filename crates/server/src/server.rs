@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use gateway::IrcLimits;
 use hub::{Dialect, Hub, Registration};
 
 use crate::http::{Web, WebService};
@@ -12,6 +13,7 @@ use crate::inbox::poll_and_inbox;
 use crate::listen::{self, BindError, Door, PortError};
 use crate::reactor::{Reactor, WAKER};
 use crate::shared::{REACTORS_MAX, Shared};
+use crate::verify;
 use crate::{Limits, ServerConfig};
 
 /// Descriptors that are kept from connections: standard streams, polls, listeners, the web service, a store.
@@ -40,8 +42,12 @@ impl Server {
     /// # Errors
     /// If a port that isn't optional can't be had, or the configuration is no good.
     pub fn bind(config: ServerConfig) -> Result<Self, BindError> {
-        let ServerConfig { listeners, reactors, limits, settings, mut hub } = config;
+        let ServerConfig { listeners, reactors, limits, mut settings, mut hub, reload } = config;
         hub.name_grace = hub.name_grace.max(NAME_GRACE);
+        if hub.host_key == [0; 32] {
+            getrandom::fill(&mut hub.host_key).map_err(std::io::Error::from)?;
+        }
+        settings.irc_limits = IrcLimits::of(&hub);
         let mut hub = Hub::new(hub)?;
         let mut bound = Vec::new();
         let mut listening = Vec::new();
@@ -68,7 +74,7 @@ impl Server {
         let (polls, inboxes): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         let limits = within_open_files(limits);
         let (web, visits) = Web::new(limits.http_connections_max);
-        let shared = Arc::new(Shared::new(hub, inboxes, settings, limits, listening, web));
+        let shared = Arc::new(Shared::new(hub, inboxes, settings, limits, listening, web, reload));
         let mut door = Some(Door::new(bound));
         let reactors = polls
             .into_iter()
@@ -108,6 +114,11 @@ impl Server {
             let handle = Handle { shared: shared.clone() };
             let mut threads = Vec::new();
             threads.push(thread::Builder::new().name("web".to_owned()).spawn_scoped(scope, || web.run())?);
+            let verify = || {
+                verify::run(&shared);
+                Ok(())
+            };
+            threads.push(thread::Builder::new().name("verify".to_owned()).spawn_scoped(scope, verify)?);
             for (index, reactor) in reactors.into_iter().enumerate() {
                 let stop = StopAll(handle.clone());
                 let builder = thread::Builder::new().name(format!("reactor-{index}"));
@@ -150,6 +161,11 @@ impl Handle {
     /// Says goodbye to everybody, each in its protocol's way, and ends the server.
     pub fn shutdown(&self) {
         self.shared.stop();
+    }
+
+    /// Takes over who can become a server operator, as it was read anew.
+    pub fn set_operators(&self, operators: hub::Operators) {
+        self.shared.hub().set_operators(operators);
     }
 
     /// What bridge clients have registered.

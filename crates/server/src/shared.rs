@@ -13,10 +13,11 @@ use gateway::Settings;
 use hub::{Audience, CallId, Command, Dialect, Effect, Hub, Now, Origin, SessionId};
 use rustc_hash::FxHashMap;
 
-use crate::Limits;
 use crate::http::Web;
 use crate::inbox::{Inbox, Newcomer, News};
 use crate::metrics::{Metrics, Snapshot};
+use crate::verify::{Check, Verifier};
+use crate::{Limits, Reload};
 
 /// As many reactors as a `u64` has bits, because a set of them is one.
 pub(crate) const REACTORS_MAX: usize = 64;
@@ -39,6 +40,9 @@ pub(crate) struct Shared {
     /// Connections of each reactor.
     loads: Vec<AtomicUsize>,
     per_address: Mutex<FxHashMap<IpAddr, usize>>,
+    pub(crate) verifier: Verifier,
+    /// Has the configuration read again, elsewhere.
+    reload: Reload,
     stopping: AtomicBool,
     /// When the hub wants to be woken, in nanoseconds of [`Clock`]; `u64::MAX`: never.
     hub_wake_ns: AtomicU64,
@@ -58,12 +62,15 @@ impl Shared {
     pub(crate) fn new(
         hub: Hub,
         inboxes: Vec<Inbox>,
-        settings: Settings,
+        mut settings: Settings,
         limits: Limits,
         listening: Vec<(SocketAddr, Option<Dialect>)>,
         web: Web,
+        reload: Reload,
     ) -> Self {
         let lobby = hub.config().lobby.clone();
+        let clock = Clock::new();
+        settings.started_ms = clock.now().unix_ms;
         Self {
             hub: Mutex::new(hub),
             loads: inboxes.iter().map(|_| AtomicUsize::new(0)).collect(),
@@ -71,12 +78,14 @@ impl Shared {
             settings: Arc::new(settings),
             limits,
             metrics: Metrics::default(),
-            clock: Clock::new(),
+            clock,
             web,
             listening,
             lobby,
             connections: AtomicUsize::new(0),
             per_address: Mutex::default(),
+            verifier: Verifier::default(),
+            reload,
             stopping: AtomicBool::new(false),
             hub_wake_ns: AtomicU64::new(u64::MAX),
         }
@@ -110,6 +119,16 @@ impl Shared {
         if self.hub_wake_at().is_some_and(|at| at <= now.at) {
             self.with_hub(shard, fx, |hub, fx| hub.on_timer(now, fx));
         }
+    }
+
+    /// A password has been checked.
+    pub(crate) fn verified(&self, check: &Check, right: bool) {
+        let now = self.clock.now();
+        // As if a reactor had done it, but that one has to be woken too.
+        self.with_hub(0, &mut Vec::new(), |hub, fx| {
+            hub.verified(now, check.session, &check.name, right, fx);
+        });
+        self.inboxes[0].wake();
     }
 
     /// When the hub wants to be woken.
@@ -164,6 +183,7 @@ impl Shared {
                     Effect::Deliver { to, event } => News::Deliver { to: to.clone(), event: event.clone() },
                     Effect::Reply { to, reply } => News::Reply { to: *to, reply: reply.clone() },
                     Effect::Ring { call, address } => News::Ring { call: *call, address: *address },
+                    Effect::Verify { .. } | Effect::Reload => continue,
                 };
                 self.inboxes[other].lock().push(news);
             }
@@ -172,7 +192,16 @@ impl Shared {
                     Effect::Deliver { to, event } => News::Deliver { to, event },
                     Effect::Reply { to, reply } => News::Reply { to, reply },
                     Effect::Ring { call, address } => News::Ring { call, address },
+                    Effect::Verify { .. } | Effect::Reload => continue,
                 });
+                continue;
+            }
+            match effect {
+                Effect::Verify { session, name, hash, password } => {
+                    self.verifier.push(Check { session, name, hash, password });
+                }
+                Effect::Reload => self.reload.call(),
+                Effect::Deliver { .. } | Effect::Reply { .. } | Effect::Ring { .. } => {}
             }
         }
         touched
@@ -196,6 +225,7 @@ impl Shared {
                 reactors
             }
             Effect::Ring { .. } => 1 << shard,
+            Effect::Verify { .. } | Effect::Reload => 0,
         }
     }
 
@@ -285,6 +315,7 @@ impl Shared {
             inbox.wake();
         }
         self.web.stop();
+        self.verifier.end();
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -26,7 +26,8 @@
 //! | `~ 90s` | the clock moves (`ms`, `s`, `m`) |
 //! | `shutdown` | the server goes down |
 //!
-//! A payload is exact: nothing is added at its end. It knows the escapes `\r`, `\n`, `\t`, `\\`, `\xNN`,
+//! A payload is exact: nothing is added at its end, but where the dialect has lines ([`Host::line_end`]), which are
+//! shown without their ends. It knows the escapes `\r`, `\n`, `\t`, `\\`, `\xNN`,
 //! `\u{…}`, and `\s` for a space at an end; after `hex:` it is hexadecimal digits, and sent as binary where that
 //! makes a difference. `[..]` in an expected payload stands for any bytes but a line feed. Silence is tested: output that nobody
 //! read when the clock moves, or at the end, is an error, and so is a close that is not shown.

@@ -33,6 +33,13 @@ pub trait Host {
     /// If there is no such client.
     fn send(&mut self, name: &str, bytes: &[u8], binary: bool) -> Result<(), String>;
 
+    /// What ends each of a client's messages where its dialect has lines: payloads are shown without it, and it is
+    /// added to one that has no line feed at its end.
+    fn line_end(&self, name: &str) -> Option<&'static [u8]> {
+        let _ = name;
+        None
+    }
+
     /// A client closes its sending side.
     ///
     /// # Errors
@@ -199,6 +206,8 @@ impl<'t> Player<'t> {
     }
 
     fn send(&mut self, name: &str, bytes: &[u8], binary: bool) -> Result<(), String> {
+        let end = self.host.line_end(name).filter(|_| !bytes.ends_with(b"\n")).unwrap_or_default();
+        let bytes = &[bytes, end].concat();
         if self.pace == Pace::ByteAtATime && self.host.is_framed(name) {
             bytes.iter().try_for_each(|byte| self.host.send(name, &[*byte], binary))
         } else {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hub::{BridgeRequest, Card, Command, Now, Outcome, Reply, Say, Shared, To, Token};
+use hub::{BridgeRequest, Card, Command, Now, Outcome, Reply, Shared, To, Token};
 use proto::bridge::{ServerFrame, peer};
 
 use super::gather::Gather;
@@ -119,7 +119,7 @@ impl Conversation {
         };
         self.tokens = self.tokens.wrapping_add(1);
         let token = Some(Token(self.tokens << 1 | u32::from(framed)));
-        out.command(Command::Say(Say { to: To::User(to), text, bare: false, token }));
+        out.command(crate::say(To::User(to), text, token));
     }
 
     pub(super) fn on_event(&mut self, now: Now, event: &Shared, out: &mut Outbox) {
@@ -138,7 +138,7 @@ impl Conversation {
     pub(super) fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
         let is_framed = |token: Token| token.0 & 1 == 1;
         match reply {
-            Reply::Outcome { token, outcome } => match outcome {
+            Reply::Outcome { token, outcome, .. } => match outcome {
                 Outcome::Delivered if is_framed(token) => {
                     self.answer(now, &ServerFrame::ChatAck { delivered: true }, out);
                 }
@@ -150,14 +150,21 @@ impl Conversation {
                 let framed = token.is_some_and(is_framed);
                 self.complain(now, framed, &refusal::words(&refusal), out);
             }
-            Reply::Dismissed => self.goodbye(now, Close::Dismissed, out),
+            Reply::Dismissed { .. } => self.goodbye(now, Close::Dismissed, out),
             // Answers to what a conversation never asks.
             Reply::Welcome { .. }
             | Reply::Complete { .. }
             | Reply::Incomplete
             | Reply::ReceiptElsewhere { .. }
             | Reply::Members { .. }
-            | Reply::Bridge(_) => {}
+            | Reply::Bridge(_)
+            | Reply::Done
+            | Reply::Joined { .. }
+            | Reply::Invited { .. }
+            | Reply::ModesSet { .. }
+            | Reply::FlagsSet { .. }
+            | Reply::Watched { .. }
+            | Reply::Answer(_) => {}
         }
     }
 

@@ -9,7 +9,26 @@ pub(super) fn words(refusal: &Refusal) -> String {
         Refusal::LoggedInAlready { name } => format!("this connection is the conversation of {name}"),
         Refusal::NoSuchUser { name } => format!("nobody here is called {name}"),
         Refusal::Busy { name } => format!("{name} is talking to somebody else"),
-        Refusal::NameTaken { .. }
+        Refusal::NoSuchRoom { .. }
+        | Refusal::RoomTaken { .. }
+        | Refusal::NotAMember { .. }
+        | Refusal::MemberAlready { .. }
+        | Refusal::TooManyRooms { .. }
+        | Refusal::InviteOnly
+        | Refusal::WrongKey
+        | Refusal::Banned
+        | Refusal::NeedsAccount
+        | Refusal::RankTooLow { .. }
+        | Refusal::NoPrivilege { .. }
+        | Refusal::WrongPassword
+        | Refusal::MaskMalformed { .. }
+        | Refusal::ListFull { .. }
+        | Refusal::SettingMalformed { .. }
+        | Refusal::NoSuchMessage
+        | Refusal::NotYourMessage
+        | Refusal::CannotSpeak { .. }
+        | Refusal::TooSoon { .. }
+        | Refusal::NameTaken { .. }
         | Refusal::NameMalformed { .. }
         | Refusal::RoomMalformed { .. }
         | Refusal::RoomFull { .. }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use hub::{Card, Command, Now, Origin, Outcome, Reply, Say, Shared, To, Token};
+use hub::{Card, Command, Now, Origin, Outcome, Reply, Shared, To, Token};
 use proto::bridge::{Contact, OPENING_GAP, peer};
 
 use super::gather::Gather;
@@ -143,7 +143,7 @@ impl Talking {
             };
             self.tokens = self.tokens.wrapping_add(1);
             let token = Some(Token(self.tokens));
-            out.command(Command::Say(Say { to, text: texts.join("\n"), bare: false, token }));
+            out.command(crate::say(to, texts.join("\n"), token));
         }
         // An empty line is a turn too, headers alone are not.
         if let (Turn::Theirs { .. }, false) = (self.turn, is_opening) {
@@ -263,7 +263,7 @@ impl Session for RingSession {
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
         match (&mut self.state, reply) {
             (State::Calling { card, .. }, Reply::Welcome { card: called, .. }) => *card = Some(called),
-            (State::Calling { .. } | State::Talking(_), Reply::Dismissed) => {
+            (State::Calling { .. } | State::Talking(_), Reply::Dismissed { .. }) => {
                 self.goodbye(Close::Dismissed, out);
             }
             (State::Talking(talking), Reply::Refused { refusal, .. }) => {

@@ -9,7 +9,7 @@ use super::*;
 #[expect(clippy::disallowed_methods, reason = "a test begins at some moment")]
 fn session() -> (BridgeSession, Now) {
     let now = Now { at: Instant::now(), unix_ms: 0 };
-    let origin = Origin { dialect: Dialect::Bridge, address: IpAddr::from([127, 0, 0, 1]) };
+    let origin = Origin { dialect: Dialect::Bridge, address: IpAddr::from([127, 0, 0, 1]), secure: false };
     (BridgeSession::open(Arc::new(Settings::default()), origin, now), now)
 }
 

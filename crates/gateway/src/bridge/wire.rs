@@ -1,9 +1,10 @@
 //! What events look like to bridge clients.
 
 use bytes::{Bytes, BytesMut};
-use hub::{Card, Chunks, Dialect, Event, Kind, Namespace, Shared};
+use hub::{Card, Chunks, Dialect, Event, Namespace, Shared};
 use proto::bridge::{ServerFrame, peer, server};
 
+use crate::plain::plain;
 use crate::{form, text};
 
 /// The least room for text in a message, whatever its limit and its sender's name.
@@ -13,7 +14,7 @@ const TEXT_BYTES_MIN: usize = 64;
 pub(super) fn name(card: &Card) -> &str {
     match card.dialect() {
         Dialect::Bridge => card.name().as_str(),
-        Dialect::Tmp | Dialect::Muca | Dialect::Rooms | Dialect::Messenger => {
+        Dialect::Tmp | Dialect::Muca | Dialect::Rooms | Dialect::Messenger | Dialect::Irc => {
             card.wire_name(Namespace::Alphanumeric)
         }
     }
@@ -29,20 +30,10 @@ pub(super) fn answer(frame: &ServerFrame) -> Bytes {
 /// Who wrote a message, and its lines; `None` for what the protocol doesn't show. `named`: with the sender's
 /// name before it.
 pub(super) fn message(event: &Shared, named: bool, bytes_max: usize) -> Option<(&Card, &[Bytes])> {
-    match &event.kind {
-        Kind::Message { from, .. } => {
-            let form = form(Dialect::Bridge, u32::from(named));
-            Some((from, event.encoded(form, |event| lines(event, named, bytes_max))))
-        }
-        Kind::Typing { .. } | Kind::Roster { .. } => None,
-    }
-}
-
-fn lines(event: &Event, named: bool, bytes_max: usize) -> Chunks {
-    match &event.kind {
-        Kind::Message { from, text, .. } => line(name(from), named, text.as_str(), bytes_max),
-        Kind::Typing { .. } | Kind::Roster { .. } => Chunks::new(),
-    }
+    let plain = plain(event, Namespace::Alphanumeric)?;
+    let form = form(Dialect::Bridge, u32::from(named));
+    let encode = |_: &Event| line(name(plain.from), named, &plain.text, bytes_max);
+    Some((plain.from, event.encoded(form, encode)))
 }
 
 /// A text on one line, or on several where it is too long for one message.

@@ -1,6 +1,6 @@
 //! What a client's messages ask for.
 
-use hub::{Command, Leg, Now, Refusal, Say, To, Token, Verdict};
+use hub::{Command, Entrance, Leg, Now, Refusal, To, Token, Verdict};
 use proto::ProtocolError;
 use proto::messenger::{
     ClientFrame, EVERYBODY, End, ErrorCode, Layout, Role, SentWord, ServerFrame, is_name, unbracketed,
@@ -61,7 +61,7 @@ impl MessengerSession {
             // Half of a user can still choose another name: some clients begin anew when the second half is
             // refused.
             if !person.is_called(name) && person.room.is_none() {
-                out.command(Command::Leave);
+                out.command(Command::Leave { reason: None });
                 self.person = None;
                 self.outlet.drop_forwards();
                 let deadline = now.at + self.settings.login;
@@ -73,7 +73,8 @@ impl MessengerSession {
             name: name.to_owned(),
             handle: None,
             leg: if receives { Leg::Receive } else { Leg::Send },
-            room: None,
+            entrance: Entrance::Lobby,
+            profile: None,
             roster: false,
             receipts: receives,
         }));
@@ -95,13 +96,10 @@ impl MessengerSession {
         let token = Token(person.tokens);
         let name = unbracketed(to);
         let is_everybody = name.eq_ignore_ascii_case(EVERYBODY);
-        out.command(Command::Say(Say {
-            to: if is_everybody { To::Room(room) } else { To::User(name.to_owned()) },
-            // A line feed at the end is how some clients end what they send, counted or not.
-            text: body.trim_end_matches(['\n', '\r']).to_owned(),
-            bare: false,
-            token: Some(token),
-        }));
+        let addressee = if is_everybody { To::Room(room) } else { To::User(name.to_owned()) };
+        // A line feed at the end is how some clients end what they send, counted or not.
+        let text = body.trim_end_matches(['\n', '\r']).to_owned();
+        out.command(crate::say(addressee, text, Some(token)));
         self.answers.push(Slot::Send { token, to: to.into() });
     }
 

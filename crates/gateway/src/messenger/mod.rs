@@ -13,15 +13,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hub::{Card, Command, Kind, Now, Outcome, Reply, RoomCard, Scope, Shared};
+use hub::{Actor, Card, Command, Kind, Namespace, Now, Outcome, Reply, RoomCard, Shared};
 use proto::ProtocolError;
 use proto::messenger::server::Decoder;
 use proto::messenger::{ClientFrame, End, ErrorCode, Role, SentWord, ServerFrame};
 
+use crate::plain::{Place, Plain, invited, kicked, plain};
 use crate::{Close, Outbox, Session, Settings};
 use answers::{Answers, Slot};
 use outlet::Outlet;
 use wire::Habits;
+
+/// Where the names in plain words come from.
+const SPACE: Namespace = Namespace::Alphanumeric;
 
 /// One connection.
 pub struct MessengerSession {
@@ -136,7 +140,7 @@ impl MessengerSession {
     /// Ends the user and, when all is answered, this connection; the hub ends the other one.
     fn leave(&mut self, close: Close, out: &mut Outbox) {
         if self.person.take().is_some() {
-            out.command(Command::Leave);
+            out.command(Command::Leave { reason: None });
         }
         self.outlet.drop_forwards();
         self.phase = Phase::Closing(close);
@@ -248,24 +252,33 @@ impl Session for MessengerSession {
 
     fn on_event(&mut self, now: Now, event: &Shared, out: &mut Outbox) {
         let Some(person) = &self.person else { return };
-        match &event.kind {
-            Kind::Message { from, scope: Scope::Room(_), .. } if from.user() == person.card.user() => {}
-            Kind::Message { .. } => {
-                let (habits, framing) = (self.habits, self.decoder.framing());
-                let most = self.settings.legacy_bytes_max;
-                let parts = event.encoded(wire::form_of(habits, framing), |event| {
-                    wire::forwards(event, habits, framing, most)
-                });
-                self.outlet.forward(&self.settings, now, event.id, parts, out);
-            }
-            // The protocol has neither.
-            Kind::Typing { .. } | Kind::Roster { .. } => {}
+        let me = person.card.user();
+        let (habits, framing) = (self.habits, self.decoder.framing());
+        let most = self.settings.legacy_bytes_max;
+        // It stays, and can still be written to: the protocol has people beside ALL.
+        let kicked = if let Kind::Kick { by: Actor::User(by), .. } = &event.kind {
+            let told = kicked(event, me, SPACE);
+            told.map(|(_, text)| Plain { from: by, place: Place::Private { named: 1 }, text: text.into() })
+        } else {
+            None
+        };
+        if let Some(plain) = kicked.or_else(|| invited(event, me, SPACE)) {
+            let parts = wire::forwards(&plain, habits, framing, most);
+            return self.outlet.forward(&self.settings, now, event.id, &parts, out);
         }
+        let Some(plain) = plain(event, SPACE) else { return };
+        // What it says to all doesn't come back.
+        if plain.place == Place::Room && plain.from.user() == me {
+            return;
+        }
+        let parts =
+            event.encoded(wire::form_of(habits, framing), |_| wire::forwards(&plain, habits, framing, most));
+        self.outlet.forward(&self.settings, now, event.id, parts, out);
     }
 
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
         match reply {
-            Reply::Welcome { card, room } => {
+            Reply::Welcome { card, room, .. } => {
                 self.on_welcome(now, card, room, out);
                 self.resume(now, out);
             }
@@ -278,7 +291,7 @@ impl Session for MessengerSession {
                 let answer = self.frame(&ServerFrame::Error(refusal::of_send(&refusal)));
                 self.answers.settle_send(token, |_| answer);
             }
-            Reply::Outcome { token, outcome } => {
+            Reply::Outcome { token, outcome, .. } => {
                 let (framing, end, word) = (self.decoder.framing(), self.end, self.word);
                 self.answers.settle_send(token, |to| {
                     let frame = match outcome {
@@ -306,14 +319,22 @@ impl Session for MessengerSession {
                     self.outlet.acknowledged(&self.settings, now, verdict, out);
                 }
             }
-            Reply::Dismissed => {
+            Reply::Dismissed { .. } => {
                 self.outlet.flush(out);
                 self.person = None;
                 self.phase = Phase::Closed;
                 out.close(Close::Dismissed);
             }
             // Answers to what this session never asks.
-            Reply::Members { .. } | Reply::Bridge(_) => {}
+            Reply::Members { .. }
+            | Reply::Bridge(_)
+            | Reply::Done
+            | Reply::Joined { .. }
+            | Reply::Invited { .. }
+            | Reply::ModesSet { .. }
+            | Reply::FlagsSet { .. }
+            | Reply::Watched { .. }
+            | Reply::Answer(_) => {}
         }
         self.send_answers(now, out);
     }

@@ -8,7 +8,26 @@ use proto::messenger::ErrorCode;
 pub(super) fn of_send(refusal: &Refusal) -> ErrorCode {
     match refusal {
         Refusal::NotLoggedIn => ErrorCode::NoUserRegistered,
-        Refusal::NotInRoom
+        Refusal::NoSuchRoom { .. }
+        | Refusal::RoomTaken { .. }
+        | Refusal::NotAMember { .. }
+        | Refusal::MemberAlready { .. }
+        | Refusal::TooManyRooms { .. }
+        | Refusal::InviteOnly
+        | Refusal::WrongKey
+        | Refusal::Banned
+        | Refusal::NeedsAccount
+        | Refusal::RankTooLow { .. }
+        | Refusal::NoPrivilege { .. }
+        | Refusal::WrongPassword
+        | Refusal::MaskMalformed { .. }
+        | Refusal::ListFull { .. }
+        | Refusal::SettingMalformed { .. }
+        | Refusal::NoSuchMessage
+        | Refusal::NotYourMessage
+        | Refusal::CannotSpeak { .. }
+        | Refusal::TooSoon { .. }
+        | Refusal::NotInRoom
         | Refusal::NoSuchUser { .. }
         | Refusal::Busy { .. }
         | Refusal::TextEmpty

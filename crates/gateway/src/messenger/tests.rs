@@ -17,7 +17,10 @@ fn registered() -> (MessengerSession, Now, Hub, SessionId) {
     let (mut session, now) = session();
     let mut hub = Hub::new(HubConfig::default()).unwrap();
     let id = SessionId::new(0, 0, 1);
-    hub.open(id, Origin { dialect: Dialect::Messenger, address: IpAddr::from([127, 0, 0, 1]) });
+    hub.open(
+        id,
+        Origin { dialect: Dialect::Messenger, address: IpAddr::from([127, 0, 0, 1]), secure: false },
+    );
     let mut out = Outbox::default();
     session.on_bytes(now, b"REGISTER TOSEND bob\n\nREGISTER TORECV bob\n\n", &mut out);
     while !out.commands.is_empty() {
@@ -59,7 +62,7 @@ fn sends_that_wait_are_bounded() {
     assert_eq!(out.commands.len(), answers::SENDS_MAX);
     assert_eq!((out.wire.len(), out.close.as_ref()), (0, None), "answers wait for the first one");
     session.on_bytes(now, &send.repeat(1000), &mut out);
-    assert!(matches!(out.commands.last(), Some(Command::Leave)));
+    assert!(matches!(out.commands.last(), Some(Command::Leave { .. })));
     assert!(matches!(session.phase, Phase::Closing(Close::Refused(hub::Refusal::TooManyWaiting))));
 }
 
@@ -76,7 +79,9 @@ fn an_idle_session_owns_no_buffer() {
         match effect {
             hub::Effect::Reply { reply, .. } => session.on_reply(now, reply, &mut out),
             hub::Effect::Deliver { event, .. } => session.on_event(now, &event, &mut out),
-            hub::Effect::Ring { .. } => unreachable!("nobody is called"),
+            hub::Effect::Ring { .. } | hub::Effect::Verify { .. } | hub::Effect::Reload => {
+                unreachable!("nobody is called")
+            }
         }
     }
     session.on_timer(now.plus(session.settings.messenger_gap), &mut out);

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
-use hub::{Chunks, Dialect, Event, Form, Kind, Namespace};
+use hub::{Chunks, Dialect, Form, Namespace};
 use proto::messenger::server::{FORWARD_OVERHEAD_BYTES, Voice, encode, encode_forward, modified_width};
 use proto::messenger::{End, Framing, Layout, ServerFrame};
 
+use crate::plain::Plain;
 use crate::{form, text};
 
 /// What a client's own messages show of how it wants to be written to. Kept as bits, because both of a client's
@@ -88,12 +89,9 @@ pub(super) fn form_of(habits: Habits, framing: Framing) -> Form {
 /// A message as one FORWARD or, if it would have `bytes_max` bytes or more, as several. None if nothing is left
 /// of it on one line without control characters: half of the clients take one line for the whole body, and their
 /// users' terminals obey what is in it.
-pub(super) fn forwards(event: &Event, habits: Habits, framing: Framing, bytes_max: usize) -> Chunks {
-    let (from, text) = match &event.kind {
-        Kind::Message { from, text, .. } => (from.wire_name(Namespace::Alphanumeric), text.as_str()),
-        Kind::Typing { .. } | Kind::Roster { .. } => return Chunks::new(),
-    };
-    let mut line = text::one_line(text);
+pub(super) fn forwards(plain: &Plain<'_>, habits: Habits, framing: Framing, bytes_max: usize) -> Chunks {
+    let from = plain.from.wire_name(Namespace::Alphanumeric);
+    let mut line = text::one_line(&plain.text);
     if line.contains('\t') {
         line = Cow::Owned(line.replace('\t', " "));
     }

@@ -11,13 +11,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hub::{Card, Command, Event, Kind, Leg, Login, Now, Reply, RoomCard, Say, Shared, To};
+use hub::{
+    Actor, Card, Command, Entrance, Event, Kind, Leg, Login, Namespace, Now, Reply, RoomCard, Shared, To,
+};
 use proto::ProtocolError;
 use proto::muca::server::{Decoder, LIST_START};
 use proto::muca::{ClientFrame, EVERYBODY, Framing, Recipients, ServerFrame};
 
 use crate::pacer::Pacer;
+use crate::plain::{Place, Plain, invited, kicked, plain};
 use crate::{Close, Outbox, Session, Settings};
+
+/// Where the names in plain words come from.
+const SPACE: Namespace = Namespace::Muca;
 
 const OKAY: ServerFrame = ServerFrame::Ack { okay: true };
 const FAIL: ServerFrame = ServerFrame::Ack { okay: false };
@@ -106,7 +112,8 @@ impl MucaSession {
                     name,
                     handle: Some(uid),
                     leg: Leg::Both,
-                    room: None,
+                    entrance: Entrance::Lobby,
+                    profile: None,
                     roster: true,
                     receipts: false,
                 }));
@@ -117,7 +124,7 @@ impl MucaSession {
             (ClientFrame::Send { text, to, from: _ }, State::Active(active)) => {
                 if !text.is_empty() {
                     let to = addressed(to, active);
-                    out.command(Command::Say(Say { to, text, bare: false, token: None }));
+                    out.command(crate::say(to, text, None));
                 }
             }
             (ClientFrame::Send { .. }, _) => {}
@@ -140,16 +147,41 @@ impl MucaSession {
         out.close(reason);
     }
 
-    fn on_message(&mut self, now: Now, event: &Shared, from: &Card, out: &mut Outbox) {
-        let State::Active(active) = &mut self.state else { return };
+    fn on_plain(&mut self, now: Now, event: &Shared, out: &mut Outbox) {
+        let State::Active(active) = &self.state else { return };
+        let Some(plain) = plain(event, SPACE) else { return };
         // Users can't write to themselves, and nobody gets back what it said to all.
-        if from.user() == active.card.user() {
+        if plain.from.user() == active.card.user() {
             return;
         }
-        let framing = self.decoder.framing().unwrap_or(Framing::Bare);
-        let objects = event.encoded(wire::form(framing), |event| {
-            wire::message(event, framing, self.settings.legacy_bytes_max)
-        });
+        let framing = self.framing();
+        let max = self.settings.legacy_bytes_max;
+        let objects = event.encoded(wire::form(framing), |_| wire::message(&plain, framing, max));
+        self.say(now, objects, out);
+    }
+
+    /// What somebody has done to this client alone.
+    fn on_done_to_me(&mut self, now: Now, event: &Shared, out: &mut Outbox) {
+        let State::Active(active) = &self.state else { return };
+        let me = active.card.user();
+        // It stays, and can still be written to: the protocol has people beside the room.
+        let kicked = if let Kind::Kick { by: Actor::User(by), .. } = &event.kind {
+            let told = kicked(event, me, SPACE);
+            told.map(|(_, text)| Plain { from: by, place: Place::Private { named: 1 }, text: text.into() })
+        } else {
+            None
+        };
+        if let Some(plain) = kicked.or_else(|| invited(event, me, SPACE)) {
+            let objects = wire::message(&plain, self.framing(), self.settings.legacy_bytes_max);
+            self.say(now, &objects, out);
+        } else {
+            self.on_plain(now, event, out);
+        }
+    }
+
+    /// Sends what somebody said, after the first LIST.
+    fn say(&mut self, now: Now, objects: &[Bytes], out: &mut Outbox) {
+        let State::Active(active) = &mut self.state else { return };
         if let Some(held) = &mut active.held {
             held.extend_from_slice(objects);
             let queued = held.iter().map(Bytes::len).sum();
@@ -182,7 +214,7 @@ impl MucaSession {
     }
 }
 
-/// What TO means to the hub. Own names are left in: they count for TYPE, and [`MucaSession::on_message`] drops
+/// What TO means to the hub. Own names are left in: they count for TYPE, and [`MucaSession::on_plain`] drops
 /// what comes back.
 fn addressed(to: Recipients, active: &Active) -> To {
     match to {
@@ -210,18 +242,20 @@ impl Session for MucaSession {
     }
 
     fn on_event(&mut self, now: Now, event: &Shared, out: &mut Outbox) {
-        match &event.kind {
-            Kind::Message { from, .. } => self.on_message(now, event, from, out),
-            Kind::Roster { .. } => self.on_roster(now, event, out),
-            // The protocol has no word for it.
-            Kind::Typing { .. } => {}
+        if let Kind::Roster { .. } = &event.kind {
+            self.on_roster(now, event, out);
+        } else if let Kind::Kick { .. } | Kind::Invite { .. } = &event.kind {
+            self.on_done_to_me(now, event, out);
+        } else if !matches!(event.kind, Kind::Rename { .. }) {
+            // Of a new name the next LIST tells.
+            self.on_plain(now, event, out);
         }
     }
 
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
         match (reply, &self.state) {
             (_, State::Closed) => {}
-            (Reply::Welcome { card, room: Some(room) }, State::Joining) => {
+            (Reply::Welcome { card, room: Some(room), .. }, State::Joining) => {
                 self.state = State::Active(Active { card, room, held: Some(Vec::new()) });
                 self.send(now, wire::frame(&OKAY, self.framing()), out);
                 self.read(now, out);
@@ -232,7 +266,7 @@ impl Session for MucaSession {
                 self.send(now, wire::frame(&answer, self.framing()), out);
                 self.read(now, out);
             }
-            (Reply::Dismissed, _) => self.close(Close::Dismissed, out),
+            (Reply::Dismissed { .. }, _) => self.close(Close::Dismissed, out),
             // A refused SEND has no answer in this protocol (the hub counts it). The rest was not asked for.
             (
                 Reply::Refused { .. }
@@ -242,7 +276,14 @@ impl Session for MucaSession {
                 | Reply::Outcome { .. }
                 | Reply::ReceiptElsewhere { .. }
                 | Reply::Members { .. }
-                | Reply::Bridge(_),
+                | Reply::Bridge(_)
+                | Reply::Done
+                | Reply::Joined { .. }
+                | Reply::Invited { .. }
+                | Reply::ModesSet { .. }
+                | Reply::FlagsSet { .. }
+                | Reply::Watched { .. }
+                | Reply::Answer(_),
                 _,
             ) => {}
         }

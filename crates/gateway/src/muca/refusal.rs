@@ -7,7 +7,26 @@ use proto::muca::ServerFrame;
 /// the server's own would have a FROM that is in no LIST, which kills clients.
 pub(super) fn answer(refusal: &Refusal) -> ServerFrame {
     match refusal {
-        Refusal::NameTaken { .. }
+        Refusal::NoSuchRoom { .. }
+        | Refusal::RoomTaken { .. }
+        | Refusal::NotAMember { .. }
+        | Refusal::MemberAlready { .. }
+        | Refusal::TooManyRooms { .. }
+        | Refusal::InviteOnly
+        | Refusal::WrongKey
+        | Refusal::Banned
+        | Refusal::NeedsAccount
+        | Refusal::RankTooLow { .. }
+        | Refusal::NoPrivilege { .. }
+        | Refusal::WrongPassword
+        | Refusal::MaskMalformed { .. }
+        | Refusal::ListFull { .. }
+        | Refusal::SettingMalformed { .. }
+        | Refusal::NoSuchMessage
+        | Refusal::NotYourMessage
+        | Refusal::CannotSpeak { .. }
+        | Refusal::TooSoon { .. }
+        | Refusal::NameTaken { .. }
         | Refusal::NameMalformed { .. }
         | Refusal::RoomMalformed { .. }
         | Refusal::RoomFull { .. }

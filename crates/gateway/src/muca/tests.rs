@@ -29,7 +29,8 @@ impl Bench {
     }
 
     fn open(&mut self) -> Peer {
-        let origin = Origin { dialect: Dialect::Muca, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        let origin =
+            Origin { dialect: Dialect::Muca, address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false };
         self.opened += 1;
         let id = SessionId::new(0, 0, self.opened);
         self.hub.open(id, origin);
@@ -60,7 +61,7 @@ impl Bench {
                         peer.session.on_event(self.now, &event, &mut peer.out);
                     }
                 }
-                Effect::Ring { .. } => {}
+                Effect::Ring { .. } | Effect::Verify { .. } | Effect::Reload => {}
             }
         }
     }

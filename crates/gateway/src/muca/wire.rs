@@ -1,10 +1,11 @@
 //! How events become objects, once for all recipients with the same framing.
 
 use bytes::{Bytes, BytesMut};
-use hub::{Card, Chunks, Dialect, Event, Form, Kind, Namespace, Scope};
+use hub::{Card, Chunks, Dialect, Event, Form, Kind, Namespace};
 use proto::muca::server::{encode, encode_list, encode_message};
 use proto::muca::{self, Framing, ServerFrame};
 
+use crate::plain::{Place, Plain};
 use crate::text;
 
 /// The wire form of all sessions with this framing.
@@ -32,15 +33,14 @@ pub(super) fn list(event: &Event, framing: Framing) -> Chunks {
 
 /// A message as one MSG; as several if a bare one would not be shorter than `bytes_max`, which is what clients
 /// read at once.
-pub(super) fn message(event: &Event, framing: Framing, bytes_max: usize) -> Chunks {
-    let Kind::Message { from, scope, text, .. } = &event.kind else { return Chunks::new() };
-    let (kind, from) = (kind(scope), uid(from));
+pub(super) fn message(plain: &Plain<'_>, framing: Framing, bytes_max: usize) -> Chunks {
+    let (kind, from) = (kind(plain.place), uid(plain.from));
     let object = |text: &str| {
         let mut object = BytesMut::new();
         encode_message(kind, text, from, framing, &mut object);
         object.freeze()
     };
-    let text = text::plain(text.as_str());
+    let text = text::plain(&plain.text);
     if text.is_empty() {
         return Chunks::new();
     }
@@ -52,11 +52,11 @@ pub(super) fn message(event: &Event, framing: Framing, bytes_max: usize) -> Chun
     text::split(&text, room, muca::escaped_len).map(object).collect()
 }
 
-fn kind(scope: &Scope) -> muca::Kind {
-    match scope {
-        Scope::Room(_) => muca::Kind::All,
-        Scope::Private { named: 0 | 1 } => muca::Kind::Private,
-        Scope::Private { .. } => muca::Kind::Group,
+fn kind(place: Place) -> muca::Kind {
+    match place {
+        Place::Room => muca::Kind::All,
+        Place::Private { named: 0 | 1 } => muca::Kind::Private,
+        Place::Private { .. } => muca::Kind::Group,
     }
 }
 

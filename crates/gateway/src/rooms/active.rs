@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::{Card, Command, Dialect, Namespace, Now, Outcome, Reply, RoomCard, Say, Shared, To, Token};
+use hub::{Card, Command, Dialect, Namespace, Now, Outcome, Reply, RoomCard, Shared, To, Token};
 use proto::rooms::{Code, Framing, ServerFrame};
 
 use super::{refusal, wire};
 use crate::pacer::Pacer;
+use crate::plain::{invited, kicked};
 use crate::slash::Slash;
 use crate::{Close, Outbox, Settings, form};
 
@@ -60,9 +61,24 @@ impl Active {
         }
     }
 
-    /// Passes on what happened.
-    pub(super) fn on_event(&mut self, settings: &Settings, now: Now, event: &Shared, out: &mut Outbox) {
+    /// Passes on what happened. Whether the client is in the room still.
+    pub(super) fn on_event(
+        &mut self,
+        settings: &Settings,
+        now: Now,
+        event: &Shared,
+        out: &mut Outbox,
+    ) -> bool {
         let (framing, max) = (self.framing, settings.legacy_bytes_max);
+        if let Some((_, words)) = kicked(event, self.card.user(), Namespace::Rooms) {
+            self.notice(settings, now, &words, out);
+            return false;
+        }
+        if let Some(plain) = invited(event, self.card.user(), Namespace::Rooms) {
+            for message in wire::said(&plain, framing, max) {
+                self.pacer.push(now, message, out);
+            }
+        }
         let variant = match framing {
             Framing::Reads => 0,
             Framing::Lines => 1,
@@ -71,6 +87,7 @@ impl Active {
         for message in messages {
             self.pacer.push(now, message.clone(), out);
         }
+        true
     }
 
     /// Puts the last message behind all others, and gives back what has to be emptied before the end.
@@ -92,20 +109,13 @@ impl Active {
             Some(Slash::Msg(rest)) => {
                 self.tokens = self.tokens.wrapping_add(1);
                 let (text, token) = (rest.to_owned(), Some(Token(self.tokens)));
-                out.command(Command::Say(Say { to: To::Leading, text, bare: false, token }));
+                out.command(crate::say(To::Leading, text, token));
             }
             Some(Slash::Who) => self.ask(None, out),
             Some(Slash::History) => self.notice(settings, now, "this server keeps no history yet", out),
             // An empty line is somebody pressing a key; the protocol has no empty messages.
             None if text.trim().is_empty() => {}
-            None => {
-                out.command(Command::Say(Say {
-                    to: To::Room(self.room.id()),
-                    text,
-                    bare: false,
-                    token: None,
-                }));
-            }
+            None => out.command(crate::say(To::Room(self.room.id()), text, None)),
         }
     }
 
@@ -114,7 +124,7 @@ impl Active {
     }
 
     /// Tells the user something in the server's own name.
-    fn notice(&mut self, settings: &Settings, now: Now, text: &str, out: &mut Outbox) {
+    pub(super) fn notice(&mut self, settings: &Settings, now: Now, text: &str, out: &mut Outbox) {
         let max = settings.legacy_bytes_max;
         for message in wire::texts(&settings.server_name, true, text, self.framing, max) {
             self.pacer.push(now, message, out);
@@ -148,7 +158,14 @@ impl Active {
             | Reply::Incomplete
             | Reply::ReceiptElsewhere { .. }
             | Reply::Bridge(_)
-            | Reply::Dismissed => {}
+            | Reply::Done
+            | Reply::Joined { .. }
+            | Reply::Invited { .. }
+            | Reply::ModesSet { .. }
+            | Reply::FlagsSet { .. }
+            | Reply::Watched { .. }
+            | Reply::Answer(_)
+            | Reply::Dismissed { .. } => {}
         }
     }
 

@@ -7,7 +7,7 @@ mod wire;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hub::{Card, Command, Leg, Login, Now, Reply, RoomCard, Shared};
+use hub::{Card, Command, Entrance, Leg, Login, Now, Reply, RoomCard, Shared};
 use proto::rooms::{ClientFrame, Code, Decoder, Framing, ServerFrame};
 
 use crate::pacer::Pacer;
@@ -73,7 +73,8 @@ impl RoomsSession {
                     name,
                     handle: None,
                     leg: Leg::Both,
-                    room: Some(room),
+                    entrance: Entrance::Room(room),
+                    profile: None,
                     roster: false,
                     receipts: false,
                 }));
@@ -151,13 +152,16 @@ impl Session for RoomsSession {
 
     fn on_event(&mut self, now: Now, event: &Shared, out: &mut Outbox) {
         if let State::Active(active) = &mut self.state {
-            active.on_event(&self.settings, now, event, out);
+            // The protocol has nobody who is in no room.
+            if !active.on_event(&self.settings, now, event, out) {
+                self.leave(now, Close::PutOut, out);
+            }
         }
     }
 
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
         match (&mut self.state, reply) {
-            (State::Entering { .. }, Reply::Welcome { card, room: Some(room) }) => {
+            (State::Entering { .. }, Reply::Welcome { card, room: Some(room), .. }) => {
                 self.on_welcome(now, card, room, out);
             }
             (State::Entering { framing, .. }, Reply::Refused { refusal, .. }) => {
@@ -165,7 +169,12 @@ impl Session for RoomsSession {
                 out.close(Close::Refused(refusal));
                 self.state = State::Closed;
             }
-            (_, Reply::Dismissed) => self.leave(now, Close::Dismissed, out),
+            (_, Reply::Dismissed { reason }) => {
+                if let (State::Active(active), Some(reason)) = (&mut self.state, reason) {
+                    active.notice(&self.settings, now, &reason, out);
+                }
+                self.leave(now, Close::Dismissed, out);
+            }
             (State::Active(active), reply) => active.on_reply(&self.settings, now, reply, out),
             (State::Greeting { .. } | State::Entering { .. } | State::Leaving(_) | State::Closed, _) => {}
         }

@@ -8,7 +8,26 @@ pub(super) fn code(refusal: &Refusal) -> Code {
     match refusal {
         Refusal::NameTaken { .. } => Code::Taken,
         // The protocol has one code for everything else.
-        Refusal::NameMalformed { .. }
+        Refusal::NoSuchRoom { .. }
+        | Refusal::RoomTaken { .. }
+        | Refusal::NotAMember { .. }
+        | Refusal::MemberAlready { .. }
+        | Refusal::TooManyRooms { .. }
+        | Refusal::InviteOnly
+        | Refusal::WrongKey
+        | Refusal::Banned
+        | Refusal::NeedsAccount
+        | Refusal::RankTooLow { .. }
+        | Refusal::NoPrivilege { .. }
+        | Refusal::WrongPassword
+        | Refusal::MaskMalformed { .. }
+        | Refusal::ListFull { .. }
+        | Refusal::SettingMalformed { .. }
+        | Refusal::NoSuchMessage
+        | Refusal::NotYourMessage
+        | Refusal::CannotSpeak { .. }
+        | Refusal::TooSoon { .. }
+        | Refusal::NameMalformed { .. }
         | Refusal::RoomMalformed { .. }
         | Refusal::RoomFull { .. }
         | Refusal::ServerFull { .. }

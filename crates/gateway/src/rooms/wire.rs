@@ -1,9 +1,10 @@
 //! What events look like to rooms clients.
 
 use bytes::{Bytes, BytesMut};
-use hub::{Chunks, Event, Kind, Namespace, Scope};
+use hub::{Chunks, Event, Namespace};
 use proto::rooms::{Framing, ServerFrame, encode};
 
+use crate::plain::{Plain, plain};
 use crate::text;
 
 /// The least room for text in a message, whatever its limit and its sender's name.
@@ -18,19 +19,13 @@ pub(super) fn message(frame: &ServerFrame, framing: Framing) -> Bytes {
 
 /// An event's messages; none for what the protocol doesn't show.
 pub(super) fn event(event: &Event, framing: Framing, bytes_max: usize) -> Chunks {
-    match &event.kind {
-        Kind::Message { from, scope, text, bare: _ } => {
-            let private = match scope {
-                Scope::Room(_) => false,
-                Scope::Private { .. } => true,
-            };
-            let from = from.wire_name(Namespace::Rooms);
-            texts(from, private, text.as_str(), framing, bytes_max)
-        }
-        // People would take it for something said.
-        Kind::Typing { .. } => Chunks::new(),
-        Kind::Roster { .. } => Chunks::new(),
-    }
+    plain(event, Namespace::Rooms).map(|plain| said(&plain, framing, bytes_max)).unwrap_or_default()
+}
+
+/// What somebody said, or did.
+pub(super) fn said(plain: &Plain<'_>, framing: Framing, bytes_max: usize) -> Chunks {
+    let from = plain.from.wire_name(Namespace::Rooms);
+    texts(from, plain.place.is_private(), &plain.text, framing, bytes_max)
 }
 
 /// A text's messages: one for each line, so that no line of a text looks like somebody else's message, and

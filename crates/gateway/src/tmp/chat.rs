@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hub::{Card, Command, Namespace, Outcome, RoomCard, RoomId, Say, To, Token};
+use hub::{Card, Command, Namespace, Outcome, RoomCard, RoomId, Say, Style, To, Token, Typing};
 use proto::tmp::{Body, ServerFrame, server};
 
 use super::wire;
@@ -20,20 +20,28 @@ pub(super) fn on_body(settings: &Settings, room: RoomId, body: &str, out: &mut O
         return;
     }
     let (text, bare) = match body {
-        Body::Typing => return out.command(Command::Typing { room }),
+        Body::Typing => return out.command(Command::Typing { to: To::Room(room), state: Typing::Active }),
         Body::Message(text) => (text, false),
         Body::Other(text) => (text, true),
     };
     match settings.commands.then(|| Slash::parse(text)).flatten() {
-        None => say(To::Room(room), text, bare, None, out),
-        Some(Slash::Msg(text)) => say(To::Leading, text, false, Some(Token(0)), out),
+        None => {
+            let style = if bare { Style::Bare } else { Style::Plain };
+            let (text, to) = (text.to_owned(), To::Room(room));
+            out.command(Command::Say(Say {
+                to,
+                text,
+                style,
+                tags: None,
+                echo: false,
+                token: None,
+                waits: true,
+            }));
+        }
+        Some(Slash::Msg(text)) => out.command(crate::say(To::Leading, text.to_owned(), Some(Token(0)))),
         Some(Slash::Who) => out.command(Command::Who { room, token: None }),
         Some(Slash::History) => notice(settings, "no history is kept here", out),
     }
-}
-
-fn say(to: To, text: &str, bare: bool, token: Option<Token>, out: &mut Outbox) {
-    out.command(Command::Say(Say { to, text: text.to_owned(), bare, token }));
 }
 
 /// Says something to this client alone, under the server's name.

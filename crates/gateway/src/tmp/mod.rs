@@ -11,10 +11,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hub::{Card, Command, Leg, Login, Namespace, Now, Refusal, Reply, RoomCard, Shared};
+use hub::{Card, Command, Entrance, Leg, Login, Namespace, Now, Refusal, Reply, RoomCard, Shared};
 use proto::ProtocolError;
 use proto::tmp::{ClientFrame, ServerFrame, server};
 
+use crate::plain::{invited, kicked};
 use crate::{Close, Outbox, Session, Settings};
 
 /// A tmp client's session.
@@ -135,7 +136,8 @@ impl TmpSession {
             name: name.to_owned(),
             handle: None,
             leg: Leg::Both,
-            room: self.room.as_deref().map(str::to_owned),
+            entrance: self.room.as_deref().map_or(Entrance::Lobby, |room| Entrance::Room(room.to_owned())),
+            profile: None,
             roster: false,
             receipts: false,
         }
@@ -203,28 +205,47 @@ impl Session for TmpSession {
     }
 
     fn on_event(&mut self, _now: Now, event: &Shared, out: &mut Outbox) {
-        if let State::Active { .. } = self.state {
-            out.wire.extend(event.encoded(wire::form(), wire::encode).iter().cloned());
+        let State::Active { card, .. } = &self.state else { return };
+        if let Some((_, words)) = kicked(event, card.user(), Namespace::Tmp) {
+            // The protocol has nobody who is in no room.
+            chat::notice(&self.settings, &words, out);
+            return self.disconnect(Close::PutOut, out);
         }
+        if let Some(plain) = invited(event, card.user(), Namespace::Tmp) {
+            return out.wire.extend(wire::message(&plain, false));
+        }
+        out.wire.extend(event.encoded(wire::form(), wire::encode).iter().cloned());
     }
 
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
         match (reply, &self.state) {
             // The hub answered what the session has not waited for.
             (_, State::Closed) => {}
-            (Reply::Welcome { card, room: Some(room) }, State::Joining { .. }) => {
+            (Reply::Welcome { card, room: Some(room), .. }, State::Joining { .. }) => {
                 self.on_welcome(now, card, room, out);
             }
             (Reply::Refused { refusal, .. }, _) => self.on_refused(refusal, out),
             (Reply::Outcome { outcome, .. }, _) => chat::outcome(&self.settings, outcome, out),
             (Reply::Members { room, members, .. }, _) => chat::members(&self.settings, &room, &members, out),
-            (Reply::Dismissed, _) => self.disconnect(Close::Dismissed, out),
+            (Reply::Dismissed { reason }, _) => {
+                if let Some(reason) = reason {
+                    chat::notice(&self.settings, &reason, out);
+                }
+                self.disconnect(Close::Dismissed, out);
+            }
             // Answers to what this dialect never asks.
             (Reply::Welcome { .. }, _)
             | (Reply::Complete { .. }, _)
             | (Reply::Incomplete, _)
             | (Reply::ReceiptElsewhere { .. }, _)
-            | (Reply::Bridge(_), _) => {}
+            | (Reply::Bridge(_), _)
+            | (Reply::Done, _)
+            | (Reply::Joined { .. }, _)
+            | (Reply::Invited { .. }, _)
+            | (Reply::ModesSet { .. }, _)
+            | (Reply::FlagsSet { .. }, _)
+            | (Reply::Watched { .. }, _)
+            | (Reply::Answer(_), _) => {}
         }
         self.resume(now, out);
     }

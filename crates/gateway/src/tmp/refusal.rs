@@ -13,8 +13,27 @@ pub(super) fn words(refusal: &Refusal) -> String {
         | Refusal::TooFast { .. }
         | Refusal::TooManyWaiting
         | Refusal::NotInRoom
+        | Refusal::CannotSpeak { .. }
+        | Refusal::TooSoon { .. }
         | Refusal::NotLoggedIn => format!("not sent: {refusal}"),
-        Refusal::NameTaken { .. }
+        Refusal::NoSuchRoom { .. }
+        | Refusal::RoomTaken { .. }
+        | Refusal::NotAMember { .. }
+        | Refusal::MemberAlready { .. }
+        | Refusal::TooManyRooms { .. }
+        | Refusal::InviteOnly
+        | Refusal::WrongKey
+        | Refusal::Banned
+        | Refusal::NeedsAccount
+        | Refusal::RankTooLow { .. }
+        | Refusal::NoPrivilege { .. }
+        | Refusal::WrongPassword
+        | Refusal::MaskMalformed { .. }
+        | Refusal::ListFull { .. }
+        | Refusal::SettingMalformed { .. }
+        | Refusal::NoSuchMessage
+        | Refusal::NotYourMessage
+        | Refusal::NameTaken { .. }
         | Refusal::NameMalformed { .. }
         | Refusal::RoomMalformed { .. }
         | Refusal::RoomFull { .. }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use hub::{Dialect, Effect, Hub, HubConfig, Origin, Outcome, RoomId, Say, SessionId, To};
+use hub::{Dialect, Effect, Hub, HubConfig, Origin, Outcome, RoomId, Say, SessionId, Style, To};
 
 use super::*;
 
@@ -22,7 +22,7 @@ impl Bench {
     }
 
     fn origin(dialect: Dialect) -> Origin {
-        Origin { dialect, address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+        Origin { dialect, address: IpAddr::V4(Ipv4Addr::LOCALHOST), secure: false }
     }
 
     fn open(&mut self, dialect: Dialect) -> SessionId {
@@ -51,7 +51,11 @@ impl Bench {
         for effect in fx {
             match effect {
                 Effect::Reply { to: other, reply } if other == to => session.on_reply(self.now, reply, out),
-                Effect::Reply { .. } | Effect::Deliver { .. } | Effect::Ring { .. } => {}
+                Effect::Reply { .. }
+                | Effect::Deliver { .. }
+                | Effect::Ring { .. }
+                | Effect::Verify { .. }
+                | Effect::Reload => {}
             }
         }
     }
@@ -75,7 +79,8 @@ impl Bench {
             name: name.to_owned(),
             handle: None,
             leg: Leg::Both,
-            room: None,
+            entrance: hub::Entrance::Lobby,
+            profile: None,
             roster: false,
             receipts: false,
         };
@@ -83,14 +88,20 @@ impl Bench {
         self.hub.apply(self.now, id, Command::Login(login), &mut fx);
         let room = fx.iter().find_map(|effect| match effect {
             Effect::Reply { reply: Reply::Welcome { room, .. }, .. } => room.clone(),
-            Effect::Reply { .. } | Effect::Deliver { .. } | Effect::Ring { .. } => None,
+            Effect::Reply { .. }
+            | Effect::Deliver { .. }
+            | Effect::Ring { .. }
+            | Effect::Verify { .. }
+            | Effect::Reload => None,
         });
-        let say = Say { to: To::Room(room.unwrap().id()), text: text.to_owned(), bare, token: None };
+        let style = if bare { Style::Bare } else { Style::Plain };
+        let (to, text) = (To::Room(room.unwrap().id()), text.to_owned());
+        let say = Say { to, text, style, tags: None, echo: false, token: None, waits: true };
         fx.clear();
         self.hub.apply(self.now, id, Command::Say(say), &mut fx);
         let event = fx.into_iter().find_map(|effect| match effect {
             Effect::Deliver { event, .. } => Some(event),
-            Effect::Reply { .. } | Effect::Ring { .. } => None,
+            Effect::Reply { .. } | Effect::Ring { .. } | Effect::Verify { .. } | Effect::Reload => None,
         });
         event.unwrap()
     }
@@ -196,7 +207,7 @@ fn disconnect_is_the_last_thing_said() {
     bench.reply(&mut session, id, fx, &mut out);
     session.on_reply(
         bench.now,
-        Reply::Outcome { token: hub::Token(0), outcome: Outcome::Rejected },
+        Reply::Outcome { token: hub::Token(0), outcome: Outcome::Rejected, away: None },
         &mut out,
     );
     let event = bench.said(Dialect::Rooms, "bob", "hi", false);
@@ -229,7 +240,7 @@ fn a_private_message_that_is_lost_is_told() {
         (Outcome::Undelivered, "CHAT_MESSAGE (private) not delivered: the other side left first"),
     ] {
         let mut out = Outbox::default();
-        session.on_reply(bench.now, Reply::Outcome { token: hub::Token(0), outcome }, &mut out);
+        session.on_reply(bench.now, Reply::Outcome { token: hub::Token(0), outcome, away: None }, &mut out);
         assert_eq!(out.wire, [frame("CHAT_MSSG", "polylogue", text)]);
     }
 }

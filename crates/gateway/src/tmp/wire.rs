@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use hub::{Card, Chunks, Dialect, Event, Form, Kind, Namespace, Scope};
+use hub::{Card, Chunks, Dialect, Event, Form, Kind, Namespace, Style, Typing};
 use proto::tmp::{Body, ServerFrame, server};
 
+use crate::plain::{Place, Plain, plain};
 use crate::text;
 
 /// The one wire form of this dialect.
@@ -15,24 +16,25 @@ pub(super) fn form() -> Form {
 
 /// An event as one message, or none.
 pub(super) fn encode(event: &Event) -> Chunks {
-    match &event.kind {
-        Kind::Message { from, scope, text, bare } => message(from, scope, text.as_str(), *bare),
-        Kind::Typing { from, .. } => Chunks::from_iter([chat(from, Body::Typing)]),
-        Kind::Roster { .. } => Chunks::new(),
+    if let Kind::Typing { from, state: Typing::Active, .. } = &event.kind {
+        return Chunks::from_iter([chat(from, Body::Typing)]);
     }
+    let bare = matches!(event.kind, Kind::Message { style: Style::Bare, .. });
+    plain(event, Namespace::Tmp).map(|plain| message(&plain, bare)).unwrap_or_default()
 }
 
 /// What other tmp clients say goes out byte for byte, what others say without what a terminal would obey. Nothing
 /// goes out that has nothing left once a client has trimmed it: the protocol's own client fails on that.
-fn message(from: &Card, scope: &Scope, text: &str, bare: bool) -> Chunks {
-    let text = if from.dialect() == Dialect::Tmp { Cow::Borrowed(text) } else { text::plain(text) };
+pub(super) fn message(plain: &Plain<'_>, bare: bool) -> Chunks {
+    let Plain { from, place, text } = plain;
+    let text = if from.dialect() == Dialect::Tmp { Cow::Borrowed(&**text) } else { text::plain(text) };
     let body = if bare { Body::Other(&text) } else { Body::Message(&text) };
     if body.is_blank() {
         return Chunks::new();
     }
-    let bytes = match scope {
-        Scope::Room(_) => chat(from, body),
-        Scope::Private { .. } => chat(from, Body::Message(&private(&text))),
+    let bytes = match place {
+        Place::Room => chat(from, body),
+        Place::Private { .. } => chat(from, Body::Message(&private(&text))),
     };
     Chunks::from_iter([bytes])
 }

@@ -20,17 +20,22 @@ pub(crate) fn by_name(name: &str) -> Result<Dialect, String> {
 /// be a message).
 pub(crate) fn is_framed(dialect: Dialect) -> bool {
     match dialect {
-        Dialect::Muca | Dialect::Bridge | Dialect::Messenger => true,
+        Dialect::Muca | Dialect::Bridge | Dialect::Messenger | Dialect::Irc => true,
         Dialect::Tmp | Dialect::Rooms => false,
     }
 }
 
-/// The room that a connection's address names: what follows the dialect in an `open` or `join` line, where the
-/// dialect has rooms in its addresses.
-pub(crate) fn room_of_address(dialect: Dialect, argument: Option<&str>) -> Option<String> {
+/// What follows the dialect in an `open` or `join` line: the room that the connection's address names, where the
+/// dialect has rooms in its addresses; `websocket` for IRC.
+pub(crate) fn opening(dialect: Dialect, argument: Option<&str>) -> gateway::Opening {
     match dialect {
-        Dialect::Tmp => argument.map(str::to_owned),
-        Dialect::Muca | Dialect::Rooms | Dialect::Bridge | Dialect::Messenger => None,
+        Dialect::Tmp => gateway::Opening { room: argument.map(str::to_owned), ..Default::default() },
+        Dialect::Irc if argument == Some("websocket") => {
+            gateway::Opening { carrier: gateway::Carrier::Messages, ..Default::default() }
+        }
+        Dialect::Muca | Dialect::Rooms | Dialect::Bridge | Dialect::Messenger | Dialect::Irc => {
+            gateway::Opening::default()
+        }
     }
 }
 
@@ -93,6 +98,25 @@ pub(crate) fn sign_in(world: &mut World, dialect: Dialect, opening: &Opening) ->
             }
             // Nothing follows an answer for a while; let that be over.
             world.advance(world.settings().messenger_gap);
+            Ok(())
+        }
+        // The room, or `-` for none; after `+` the capabilities, apart by commas.
+        Dialect::Irc => {
+            let (room, caps) =
+                room.unwrap_or("lobby").split_once('+').unwrap_or((room.unwrap_or("lobby"), ""));
+            let room = if room.is_empty() { "lobby" } else { room };
+            if !caps.is_empty() {
+                world.say(name, &format!("CAP REQ :{}", caps.replace(',', " ")));
+            }
+            world.say(name, &format!("NICK {name}\r\nUSER {name} 0 * :{name}\r\nCAP END"));
+            if room != "-" {
+                world.say(name, &format!("JOIN #{room}"));
+            }
+            let came = world.texts(name).join("\n");
+            let last = if room == "-" || caps.contains("no-implicit-names") { " 422 " } else { " 366 " };
+            if came.contains(" NAK ") || !came.contains(last) {
+                return Err(format!("{name} can't sign in: came {came:?}"));
+            }
             Ok(())
         }
     }

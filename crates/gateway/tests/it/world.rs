@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use gateway::detect::{Detector, Verdict};
 use gateway::{Close, Outbox, Session, Settings};
 use hub::{
-    AddressPolicy, CallId, Command, Dialect, Effect, Hub, HubConfig, Now, Origin, Reply, SessionId, Shared,
+    AddressPolicy, CallId, Command, Dialect, Effect, Hub, HubConfig, Now, Operator, Origin, Privileges,
+    Reply, Secret, SessionId, Shared,
 };
 use transcript::{Host, Opening};
 
@@ -38,6 +39,7 @@ struct Connection {
     wire: Vec<Vec<u8>>,
     close: Option<Close>,
     ended_by_peer: bool,
+    is_websocket: bool,
 }
 
 /// What a connection speaks.
@@ -50,7 +52,12 @@ enum Speaks {
 
 impl Connection {
     fn new(address: IpAddr, speaks: Speaks) -> Self {
-        Self { address, speaks, wire: Vec::new(), close: None, ended_by_peer: false }
+        Self { address, speaks, wire: Vec::new(), close: None, ended_by_peer: false, is_websocket: false }
+    }
+
+    /// Whether it is IRC over a stream.
+    fn has_lines(&self) -> bool {
+        matches!(self.speaks, Speaks::Dialect(Dialect::Irc, _)) && !self.is_websocket
     }
 
     /// The session, unless it is over or not begun.
@@ -80,7 +87,13 @@ const TIMERS_AT_ONCE_MAX: usize = 100_000;
 
 impl Default for World {
     fn default() -> Self {
-        Self::new(HubConfig::default(), Settings::default())
+        let operator = |password, privileges| Operator { hash: Secret::new(password), privileges };
+        let operators = [
+            ("root".to_owned(), operator("secret", Privileges::all())),
+            ("helper".to_owned(), operator("help", Privileges::WALLOPS)),
+        ];
+        let config = HubConfig { operators: operators.into(), ..HubConfig::default() };
+        Self::new(config, Settings::default())
     }
 }
 
@@ -114,7 +127,8 @@ impl World {
 
     /// Sends a text in one piece.
     pub(crate) fn say(&mut self, name: &str, text: &str) {
-        self.send(name, text.as_bytes(), false).unwrap();
+        let end = self.line_end(name).filter(|_| !text.ends_with('\n')).unwrap_or_default();
+        self.send(name, &[text.as_bytes(), end].concat(), false).unwrap();
     }
 
     /// Takes what came for a client, as text.
@@ -157,7 +171,11 @@ impl World {
         self.opened += 1;
         let id = SessionId::new(0, 0, self.opened);
         self.names.insert(name.to_owned(), id);
-        let origin = connection.dialect().map(|dialect| Origin { dialect, address: connection.address });
+        let origin = connection.dialect().map(|dialect| Origin {
+            dialect,
+            address: connection.address,
+            secure: false,
+        });
         self.connections.insert(id, connection);
         if let Some(origin) = origin {
             self.begin(id, origin);
@@ -183,8 +201,8 @@ impl World {
             }
         };
         let seen = [detector.seen(), bytes].concat();
-        let origin = Origin { dialect, address: connection.address };
-        let session = gateway::open(&self.settings, origin, self.now, None);
+        let origin = Origin { dialect, address: connection.address, secure: false };
+        let session = gateway::open(&self.settings, origin, self.now, gateway::Opening::default());
         connection.speaks = Speaks::Dialect(dialect, session);
         self.begin(id, origin);
         Ok(seen)
@@ -204,7 +222,16 @@ impl World {
         let mut out = Outbox::default();
         call(&mut **session, self.now, &mut out);
         self.work.extend(out.commands.drain(..).map(|command| Work::Command(id, command)));
-        connection.wire.extend(out.wire.iter().map(|message| message.to_vec()));
+        for message in &out.wire {
+            // IRC's lines are shown one by one, without their ends.
+            if connection.has_lines() {
+                let lines = message.split_inclusive(|byte| *byte == b'\n');
+                let whole = |line: &[u8]| line.strip_suffix(b"\r\n").expect("a line has an end").to_vec();
+                connection.wire.extend(lines.map(whole));
+            } else {
+                connection.wire.push(message.to_vec());
+            }
+        }
         if let Some(close) = out.close {
             connection.close = Some(close);
             self.work.push_back(Work::Close(id));
@@ -239,6 +266,13 @@ impl World {
                 }
                 Effect::Reply { to, reply } => self.reply(to, reply),
                 Effect::Ring { call, address } => self.calls.push((call, address)),
+                // Here a hash is the password itself.
+                Effect::Verify { session, name, hash, password } => {
+                    let mut fx = Vec::new();
+                    self.hub.verified(self.now, session, &name, hash == password, &mut fx);
+                    self.carry_out(fx);
+                }
+                Effect::Reload => {}
             }
         }
     }
@@ -332,11 +366,13 @@ impl Host for World {
             Speaks::Something(Detector::default())
         } else {
             let dialect = dialects::by_name(&opening.dialect)?;
-            let origin = Origin { dialect, address };
-            let room = dialects::room_of_address(dialect, opening.argument.as_deref());
-            Speaks::Dialect(dialect, gateway::open(&self.settings, origin, self.now, room))
+            let origin = Origin { dialect, address, secure: false };
+            let opening = dialects::opening(dialect, opening.argument.as_deref());
+            Speaks::Dialect(dialect, gateway::open(&self.settings, origin, self.now, opening))
         };
-        self.add(&opening.name, Connection::new(address, speaks))?;
+        let mut connection = Connection::new(address, speaks);
+        connection.is_websocket = opening.argument.as_deref() == Some("websocket");
+        self.add(&opening.name, connection)?;
         self.settle();
         Ok(())
     }
@@ -359,6 +395,11 @@ impl Host for World {
         });
         self.settle();
         Ok(())
+    }
+
+    fn line_end(&self, name: &str) -> Option<&'static [u8]> {
+        let connection = self.names.get(name).and_then(|id| self.connections.get(id));
+        connection.filter(|connection| connection.has_lines()).map(|_| b"\r\n".as_slice())
     }
 
     fn close(&mut self, name: &str) -> Result<(), String> {
@@ -394,7 +435,7 @@ impl Host for World {
 
     fn answer(&mut self, name: &str, address: &str) -> Result<(), String> {
         let (call, address) = self.take_call(address)?;
-        let origin = Origin { dialect: Dialect::Bridge, address: IpAddr::V4(*address.ip()) };
+        let origin = Origin { dialect: Dialect::Bridge, address: IpAddr::V4(*address.ip()), secure: false };
         let session = dialects::open_call(&self.settings, origin, self.now)?;
         let speaks = Speaks::Dialect(Dialect::Bridge, session);
         let id = self.add(name, Connection::new(origin.address, speaks))?;

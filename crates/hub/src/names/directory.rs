@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Dialect, Key, Name, Namespace};
-use crate::{Refusal, UserId};
+use crate::{Card, Refusal, UserId};
 
 /// A user's names where they differ from the canonical one, by [`Namespace::index`].
 pub(crate) type WireNames = [Option<Box<str>>; Namespace::ALL.len()];
@@ -49,6 +49,21 @@ impl Directory {
             }
         }
         Ok(names)
+    }
+
+    /// Gives a user another name in place of the one it has.
+    ///
+    /// # Errors
+    /// [`Refusal::NameTaken`], and everything stays as it was.
+    pub(crate) fn rename(&mut self, card: &Card, name: &Name) -> Result<WireNames, Refusal> {
+        let (user, dialect) = (card.user(), card.dialect());
+        let key = Key::of(name.as_str());
+        let others = |holder: Option<&UserId>| holder.is_some_and(|holder| *holder != user);
+        if others(self.canonical.get(&key)) || others(self.wire.get(&(dialect.namespace(), key))) {
+            return Err(Refusal::NameTaken { name: name.as_str().to_owned() });
+        }
+        self.leave(&card.name, &card.wire);
+        self.enter(user, name, None, dialect)
     }
 
     /// Whether somebody has the name, be it only as the wire name that `dialect` shows.

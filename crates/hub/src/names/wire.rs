@@ -13,11 +13,13 @@ pub enum Dialect {
     Bridge,
     /// SEND and FORWARD.
     Messenger,
+    /// RFC 1459 and 2812 with IRCv3.
+    Irc,
 }
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Self; 5] = [Self::Tmp, Self::Muca, Self::Rooms, Self::Bridge, Self::Messenger];
+    pub const ALL: [Self; 6] = [Self::Tmp, Self::Muca, Self::Rooms, Self::Bridge, Self::Messenger, Self::Irc];
 
     /// The dialect's name, as it is written in addresses, configuration and metrics.
     #[must_use]
@@ -28,6 +30,7 @@ impl Dialect {
             Self::Rooms => "rooms",
             Self::Bridge => "bridge",
             Self::Messenger => "messenger",
+            Self::Irc => "irc",
         }
     }
 
@@ -39,6 +42,7 @@ impl Dialect {
             Self::Muca => Namespace::Muca,
             Self::Rooms => Namespace::Rooms,
             Self::Bridge | Self::Messenger => Namespace::Alphanumeric,
+            Self::Irc => Namespace::Irc,
         }
     }
 }
@@ -57,11 +61,20 @@ pub enum Namespace {
     Rooms,
     /// ASCII letters and digits: bridge and messenger.
     Alphanumeric,
+    /// IRC nicknames: nothing that means something else where nicknames stand.
+    Irc,
 }
+
+/// What an IRC nickname can't have in it: what separates, what makes masks and hostmasks, and the point that tells
+/// servers from people.
+const IRC_RESERVED: [char; 7] = [' ', ',', '*', '?', '!', '@', '.'];
+/// What an IRC nickname can't begin with: marks of channels, ranks, trailing parameters and server masks.
+const IRC_MARKS: [char; 8] = ['#', '&', '$', ':', '~', '%', '+', '-'];
 
 impl Namespace {
     /// All namespaces, in the order of [`Namespace::index`].
-    pub(crate) const ALL: [Self; 5] = [Self::Tmp, Self::Muca, Self::MucaUid, Self::Rooms, Self::Alphanumeric];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Tmp, Self::Muca, Self::MucaUid, Self::Rooms, Self::Alphanumeric, Self::Irc];
 
     /// Position in [`Namespace::ALL`].
     pub(crate) fn index(self) -> usize {
@@ -69,7 +82,8 @@ impl Namespace {
     }
 
     /// Whether a canonical name can be written here as it is.
-    pub(crate) fn is_legal(self, name: &str) -> bool {
+    #[must_use]
+    pub fn is_legal(self, name: &str) -> bool {
         match self {
             Self::Tmp => name.encode_utf16().count() <= 20,
             Self::Muca => !name.contains([' ', ',']),
@@ -77,6 +91,7 @@ impl Namespace {
             Self::MucaUid => false,
             Self::Rooms => !name.contains('_') && !name.contains(" - ") && !ends_like_mark(name),
             Self::Alphanumeric => name.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+            Self::Irc => !name.contains(IRC_RESERVED) && !name.starts_with(IRC_MARKS),
         }
     }
 
@@ -109,6 +124,12 @@ impl Namespace {
                 format!("{kept}{number}")
             }
             Self::Alphanumeric => format!("{}{number}", ascii(name, |c| c.is_ascii_alphanumeric())),
+            Self::Irc => {
+                let room = crate::NAME_CHARS_MAX - number.len();
+                let kept: String = name.replace(IRC_RESERVED, "_").chars().take(room).collect();
+                let kept = if kept.starts_with(IRC_MARKS) { format!("_{}", &kept[1..]) } else { kept };
+                format!("{kept}{number}")
+            }
         }
     }
 }
@@ -152,6 +173,12 @@ mod tests {
             "a name that is far12"
         );
         assert_eq!(Namespace::MucaUid.derive("bob", Dialect::Rooms, 2), "bob2@rooms");
+        assert_eq!(derive(Namespace::Irc, "Ana María"), "Ana_María");
+        assert_eq!(derive(Namespace::Irc, "#a.b!c"), "_a_b_c");
+        assert_eq!(Namespace::Irc.derive(&"é ".repeat(16), Dialect::Tmp, 12).chars().count(), 32);
+        for name in ["#a", "a b", "a@b", ":x", "+x", "a.b"] {
+            assert!(!Namespace::Irc.is_legal(name) && Namespace::Irc.is_legal(&derive(Namespace::Irc, name)));
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ impl Hub {
     /// A client that was rung has taken the call: `session` is its conversation.
     pub fn answered(&mut self, now: Now, call: CallId, session: SessionId, fx: &mut Vec<Effect>) {
         let Some(key) = self.rendezvous.calls.remove(&call) else {
-            fx.push(Effect::Reply { to: session, reply: Reply::Dismissed });
+            fx.push(Effect::Reply { to: session, reply: Reply::Dismissed { reason: None } });
             return;
         };
         let Some(client) = self.rendezvous.clients.get_mut(&key) else { return };
@@ -22,7 +22,7 @@ impl Hub {
         let (user, held, partner) = (*user, std::mem::take(held), partner.take());
         client.state = State::Talking { user, session, partner, full: false };
         let Some(card) = self.attach(session, user) else { return self.step_back(now, &key, fx) };
-        fx.push(Effect::Reply { to: session, reply: Reply::Welcome { card, room: None } });
+        fx.push(Effect::Reply { to: session, reply: Reply::Welcome { session, card, room: None } });
         for event in held {
             let id = event.id;
             fx.push(Effect::Deliver { to: Audience::One(session), event });
@@ -44,6 +44,7 @@ impl Hub {
         now: Now,
         from: SessionId,
         key: &Key,
+        fx: &mut Vec<Effect>,
     ) -> Result<BridgeReply, Refusal> {
         if let Some(user) = self.sessions.get(&from).and_then(|session| session.user) {
             let name = self.users.get(&user).map_or_else(String::new, |user| user.card.name().to_string());
@@ -56,7 +57,7 @@ impl Hub {
             Some(State::Ringing { .. } | State::Talking { .. }) => {
                 return Err(Refusal::Busy { name: self.client_name(key) });
             }
-            Some(State::Registered) | None => self.enter_client(now, key)?,
+            Some(State::Registered) | None => self.enter_client(now, key, fx)?,
         };
         self.rendezvous.line.retain(|waiting| waiting != key);
         self.set_state(key, State::Talking { user, session: from, partner: partner.clone(), full: false });

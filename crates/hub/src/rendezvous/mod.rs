@@ -13,9 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::names::Key;
-use crate::{
-    CallId, Card, Effect, Hub, Name, Now, Origin, Refusal, Reply, RoomName, SessionId, Shared, UserId,
-};
+use crate::{CallId, Card, Effect, Hub, Name, Now, Origin, Refusal, Reply, SessionId, Shared, UserId};
 
 pub use policy::AddressPolicy;
 
@@ -270,25 +268,24 @@ impl Hub {
                 if let Some(session) = self.sessions.get_mut(session) {
                     session.user = None;
                 }
-                fx.push(Effect::Reply { to: *session, reply: Reply::Dismissed });
+                fx.push(Effect::Reply { to: *session, reply: Reply::Dismissed { reason: None } });
             }
             State::Registered | State::Waiting { .. } | State::Paired { .. } => {}
         }
         self.receipts_lost(user, fx);
-        self.remove_user(now, user);
+        self.remove_user(now, user, "Left", fx);
         if let Some(partner) = state.partner() {
             self.step_back(now, partner, fx);
         }
     }
 
     /// Makes the user of a client that is becoming present.
-    fn enter_client(&mut self, now: Now, key: &Key) -> Result<UserId, Refusal> {
+    fn enter_client(&mut self, now: Now, key: &Key, fx: &mut Vec<Effect>) -> Result<UserId, Refusal> {
         let client = self.rendezvous.clients.get(key).ok_or(Refusal::NotLoggedIn)?;
         let (name, origin) = (client.name.clone(), client.origin);
-        let room = RoomName::new(&self.config.lobby)?;
-        let user = self.enter(&name, None, origin, room)?;
+        let user = self.enter(now, &name, None, origin, None, None)?;
         self.rendezvous.users.insert(user, key.clone());
-        self.set_present(now, user, true);
+        self.set_present(now, user, true, fx);
         Ok(user)
     }
 

@@ -31,7 +31,7 @@ impl Hub {
                     };
                 };
                 self.touch(now, &key);
-                self.pair_or_wait(now, origin, &key)
+                self.pair_or_wait(now, origin, &key, fx)
             }
             BridgeRequest::Forget { id } => {
                 if let Some(key) = self.registered(origin, &id) {
@@ -42,7 +42,7 @@ impl Hub {
             BridgeRequest::Attach { id } => {
                 let key = self.registered(origin, &id).ok_or(Refusal::NoSuchUser { name: id })?;
                 self.touch(now, &key);
-                self.attach_conversation(now, from, &key)
+                self.attach_conversation(now, from, &key, fx)
             }
             BridgeRequest::List => Ok(BridgeReply::Registrations(self.registrations().collect())),
         }
@@ -105,7 +105,13 @@ impl Hub {
 
     /// The partner that a client has, else the one that has waited longest of those that it can reach; else it
     /// waits itself.
-    fn pair_or_wait(&mut self, now: Now, origin: Origin, key: &Key) -> Result<BridgeReply, Refusal> {
+    fn pair_or_wait(
+        &mut self,
+        now: Now,
+        origin: Origin,
+        key: &Key,
+        fx: &mut Vec<Effect>,
+    ) -> Result<BridgeReply, Refusal> {
         let Some(client) = self.rendezvous.clients.get(key) else { return Ok(BridgeReply::Peer(None)) };
         match &client.state {
             State::Waiting { .. } => return Ok(BridgeReply::Peer(None)),
@@ -115,7 +121,7 @@ impl Hub {
             }
             State::Registered => {}
         }
-        let user = self.enter_client(now, key)?;
+        let user = self.enter_client(now, key, fx)?;
         let partner = self.rendezvous.line.iter().find(|waiting| self.is_in_reach(waiting, origin)).cloned();
         let Some(partner) = partner else {
             self.rendezvous.line.push_back(key.clone());

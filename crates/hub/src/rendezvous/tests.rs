@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{Audience, Command, Dialect, HubConfig, Kind, Leg, Login, Namespace, Outcome, Say, To, Token};
+use crate::{
+    Audience, Command, Dialect, Entrance, HubConfig, Kind, Leg, Login, Namespace, Outcome, Say, Style, To,
+    Token,
+};
 
 const HERE: &str = "127.0.0.1";
 const THERE: &str = "198.51.100.7";
@@ -37,7 +40,7 @@ impl Desk {
     fn open(&mut self, dialect: Dialect, address: &str) -> SessionId {
         self.sessions += 1;
         let id = SessionId::new(0, 0, self.sessions);
-        self.hub.open(id, Origin { dialect, address: address.parse().unwrap() });
+        self.hub.open(id, Origin { dialect, address: address.parse().unwrap(), secure: false });
         id
     }
 
@@ -100,8 +103,15 @@ impl Desk {
     fn writer(&mut self, name: &str) -> SessionId {
         let id = self.open(Dialect::Muca, HERE);
         let leg = Leg::Both;
-        let login =
-            Login { name: name.into(), handle: None, leg, room: None, roster: false, receipts: false };
+        let login = Login {
+            name: name.into(),
+            handle: None,
+            leg,
+            entrance: Entrance::Lobby,
+            profile: None,
+            roster: false,
+            receipts: false,
+        };
         self.apply(id, Command::Login(login));
         self.fx.clear();
         id
@@ -109,7 +119,18 @@ impl Desk {
 
     fn say(&mut self, from: SessionId, to: &str, token: u32) {
         let (to, text) = (To::User(to.into()), format!("text {token}"));
-        self.apply(from, Command::Say(Say { to, text, bare: false, token: Some(Token(token)) }));
+        self.apply(
+            from,
+            Command::Say(Say {
+                to,
+                text,
+                style: Style::Plain,
+                tags: None,
+                echo: false,
+                token: Some(Token(token)),
+                waits: true,
+            }),
+        );
         self.hub.rendezvous.check();
     }
 
@@ -119,7 +140,7 @@ impl Desk {
             .iter()
             .filter_map(|fx| match fx {
                 Effect::Ring { call, address } => Some((*call, address.to_string())),
-                Effect::Deliver { .. } | Effect::Reply { .. } => None,
+                _ => None,
             })
             .collect();
         assert_eq!(rings.len(), 1, "{:?}", self.fx);
@@ -138,7 +159,7 @@ impl Desk {
 
     fn outcomes(&self, of: SessionId) -> Vec<(u32, Result<Outcome, &'static str>)> {
         let one = |fx: &Effect| match fx {
-            Effect::Reply { to, reply: Reply::Outcome { token, outcome } } if *to == of => {
+            Effect::Reply { to, reply: Reply::Outcome { token, outcome, .. } } if *to == of => {
                 Some((token.0, Ok(*outcome)))
             }
             Effect::Reply { to, reply: Reply::Refused { token: Some(token), refusal } } if *to == of => {
@@ -153,7 +174,7 @@ impl Desk {
         let one = |fx: &Effect| match fx {
             Effect::Deliver { to: Audience::One(to), event } if *to == of => match &event.kind {
                 Kind::Message { text, .. } => Some(text.as_str().to_owned()),
-                Kind::Typing { .. } | Kind::Roster { .. } => None,
+                _ => None,
             },
             _ => None,
         };
@@ -161,7 +182,9 @@ impl Desk {
     }
 
     fn dismissed(&self, who: SessionId) -> bool {
-        self.fx.iter().any(|fx| matches!(fx, Effect::Reply { to, reply: Reply::Dismissed } if *to == who))
+        self.fx
+            .iter()
+            .any(|fx| matches!(fx, Effect::Reply { to, reply: Reply::Dismissed { .. } } if *to == who))
     }
 
     fn present(&self) -> Vec<String> {
@@ -379,7 +402,7 @@ fn a_waiting_client_is_rung_and_gets_what_was_held() {
     assert_eq!(desk.bridge("bob"), Got::Waits);
 
     let session = desk.answer();
-    let welcome = matches!(&desk.fx[0], Effect::Reply { to, reply: Reply::Welcome { card, room: None } }
+    let welcome = matches!(&desk.fx[0], Effect::Reply { to, reply: Reply::Welcome { card, room: None, .. } }
         if *to == session && card.name().as_str() == "ana");
     assert!(welcome, "{:?}", desk.fx);
     assert_eq!(desk.texts(session), ["text 1", "text 2"]);
@@ -437,7 +460,8 @@ fn whoever_talks_to_a_partner_is_busy() {
     desk.fx.clear();
     // One of several is left out.
     let to = To::Group(vec!["ana".into(), "eve".into()]);
-    let say = Say { to, text: "hi".into(), bare: false, token: None };
+    let say =
+        Say { to, text: "hi".into(), style: Style::Plain, tags: None, echo: false, token: None, waits: true };
     desk.apply(eve, Command::Say(say));
     assert_eq!(desk.texts(eve), ["hi"]);
 }
@@ -526,7 +550,7 @@ fn a_lone_client_can_talk_by_way_of_the_server_too() {
     assert_eq!(desk.ask(ana, BridgeRequest::Attach { id: "ana".into() }), Got::Attached { partner: None });
     desk.say(eve, "ana", 1);
     assert_eq!(desk.texts(ana), ["text 1"]);
-    desk.apply(ana, Command::Leave);
+    desk.apply(ana, Command::Leave { reason: None });
     desk.hub.rendezvous.check();
     assert_eq!(desk.present(), ["eve"]);
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{BridgeRequest, CallId, Contact, Dialect, Leg, Login, Say, To, Token, Verdict};
+use crate::{
+    BridgeRequest, CallId, Contact, Dialect, Entrance, Leg, Login, MaskList, Ranks, RoomFlags, Say, Style,
+    To, Token, Verdict, WantedChange,
+};
 
 /// A random call.
 #[derive(Debug, Clone)]
@@ -22,6 +25,14 @@ enum Step {
     Attach { session: u8, name: u8 },
     Forget { session: u8, name: u8 },
     Answer { session: u8 },
+    Join { session: u8, room: u8 },
+    Part { session: u8, room: u8 },
+    Kick { session: u8, room: u8, name: u8 },
+    Modes { session: u8, room: u8, change: u8, name: u8 },
+    Rename { session: u8, name: u8 },
+    RenameRoom { session: u8, room: u8, to: u8 },
+    Watch { session: u8, name: u8, off: bool },
+    Away(u8),
     Unanswered,
     Pass(u16),
 }
@@ -48,6 +59,16 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (session(), client()).prop_map(|(session, name)| Step::Attach { session, name }),
         1 => (session(), client()).prop_map(|(session, name)| Step::Forget { session, name }),
         2 => session().prop_map(|session| Step::Answer { session }),
+        6 => (session(), 0u8..4).prop_map(|(session, room)| Step::Join { session, room }),
+        2 => (session(), 0u8..4).prop_map(|(session, room)| Step::Part { session, room }),
+        2 => (session(), 0u8..4, name()).prop_map(|(session, room, name)| Step::Kick { session, room, name }),
+        3 => (session(), 0u8..4, 0u8..9, name())
+            .prop_map(|(session, room, change, name)| Step::Modes { session, room, change, name }),
+        3 => (session(), name()).prop_map(|(session, name)| Step::Rename { session, name }),
+        1 => (session(), 0u8..4, 0u8..4).prop_map(|(session, room, to)| Step::RenameRoom { session, room, to }),
+        1 => (session(), name(), any::<bool>())
+            .prop_map(|(session, name, off)| Step::Watch { session, name, off }),
+        1 => session().prop_map(Step::Away),
         1 => Just(Step::Unanswered),
         1 => (0u16..2000).prop_map(Step::Pass),
     ]
@@ -74,6 +95,24 @@ fn name(name: u8) -> String {
     ["ana", "bob", "Ana María", "AnaMaria", "snake_case", "bob2"][usize::from(name)].to_owned()
 }
 
+fn room_name(room: u8) -> String {
+    ["room0", "room1", "a room", "a_room"][usize::from(room)].to_owned()
+}
+
+fn wanted(change: u8, whom: String) -> WantedChange {
+    match change {
+        0 => WantedChange::Flags(RoomFlags::SECRET, true),
+        1 => WantedChange::Flags(RoomFlags::INVITE_ONLY, true),
+        2 => WantedChange::Flags(RoomFlags::INVITE_ONLY, false),
+        3 => WantedChange::Rank { rank: Ranks::OPERATOR, whom, given: true },
+        4 => WantedChange::Rank { rank: Ranks::VOICE, whom, given: false },
+        5 => WantedChange::Limit(Some(2)),
+        6 => WantedChange::Slow(Some(1)),
+        7 => WantedChange::Mask { list: MaskList::Bans, mask: whom.replace(' ', "?"), added: true },
+        _ => WantedChange::Mask { list: MaskList::Bans, mask: whom.replace(' ', "?"), added: false },
+    }
+}
+
 impl Run {
     fn step(&mut self, step: Step) {
         let mut fx = Vec::new();
@@ -81,7 +120,10 @@ impl Run {
             Step::Open(session, dialect) => {
                 if self.open.insert(self.id(session)) {
                     let address = if session % 2 == 0 { "127.0.0.1" } else { "198.51.100.7" };
-                    self.hub.open(self.id(session), Origin { dialect, address: address.parse().unwrap() });
+                    self.hub.open(
+                        self.id(session),
+                        Origin { dialect, address: address.parse().unwrap(), secure: false },
+                    );
                 }
             }
             Step::Close(session) => {
@@ -96,14 +138,22 @@ impl Run {
             }
             Step::Login { session, name: wanted, leg, room } => {
                 let receipts = leg == Leg::Receive;
-                let room = Some(format!("room{room}"));
-                let login =
-                    Login { name: name(wanted), handle: None, leg, room, roster: wanted == 0, receipts };
+                let entrance =
+                    if room == 2 { Entrance::Nowhere } else { Entrance::Room(format!("room{room}")) };
+                let login = Login {
+                    name: name(wanted),
+                    handle: None,
+                    leg,
+                    entrance,
+                    profile: None,
+                    roster: wanted == 0,
+                    receipts,
+                };
                 self.apply(session, Command::Login(login), &mut fx);
             }
             Step::SayRoom(session) => {
-                if let Some(room) = self.hub.sessions.get(&self.id(session)).and_then(|session| session.room)
-                {
+                let user = self.hub.sessions.get(&self.id(session)).and_then(|session| session.user);
+                if let Some(room) = user.and_then(|user| self.hub.users[&user].rooms.first().copied()) {
                     self.say(session, To::Room(room), &mut fx);
                 }
             }
@@ -115,7 +165,7 @@ impl Run {
                     self.apply(session, Command::Receipt { event, verdict }, &mut fx);
                 }
             }
-            Step::Leave(session) => self.apply(session, Command::Leave, &mut fx),
+            Step::Leave(session) => self.apply(session, Command::Leave { reason: None }, &mut fx),
             Step::Register { session, name: wanted } => {
                 let contact = Contact { ip: "127.0.0.1".into(), port: 1000 + u16::from(wanted) };
                 let request = BridgeRequest::Register { id: name(wanted), contact };
@@ -135,10 +185,44 @@ impl Run {
                     && let Some(call) = self.calls.pop()
                 {
                     self.open.insert(self.id(session));
-                    let origin = Origin { dialect: Dialect::Bridge, address: "127.0.0.1".parse().unwrap() };
+                    let origin = Origin {
+                        dialect: Dialect::Bridge,
+                        address: "127.0.0.1".parse().unwrap(),
+                        secure: false,
+                    };
                     self.hub.open(self.id(session), origin);
                     self.hub.answered(self.now, call, self.id(session), &mut fx);
                 }
+            }
+            Step::Join { session, room } => {
+                let join = Command::Join { room: room_name(room), key: None, members: true };
+                self.apply(session, join, &mut fx);
+            }
+            Step::Part { session, room } => {
+                self.apply(session, Command::Part { room: room_name(room), reason: None }, &mut fx);
+            }
+            Step::Kick { session, room, name: whom } => {
+                let kick = Command::Kick { room: room_name(room), whom: name(whom), reason: None };
+                self.apply(session, kick, &mut fx);
+            }
+            Step::Modes { session, room, change, name: whom } => {
+                let wanted = vec![wanted(change, name(whom))];
+                self.apply(session, Command::SetModes { room: room_name(room), wanted }, &mut fx);
+            }
+            Step::Rename { session, name: to } => {
+                self.apply(session, Command::Rename { name: name(to) }, &mut fx);
+            }
+            Step::RenameRoom { session, room, to } => {
+                let (room, name) = (room_name(room), room_name(to));
+                self.apply(session, Command::RenameRoom { room, name, reason: None }, &mut fx);
+            }
+            Step::Watch { session, name: whom, off } => {
+                let (add, remove) =
+                    if off { (Vec::new(), vec![name(whom)]) } else { (vec![name(whom)], Vec::new()) };
+                self.apply(session, Command::Watch { add, remove, clear: false }, &mut fx);
+            }
+            Step::Away(session) => {
+                self.apply(session, Command::SetAway { message: Some("out".to_owned()) }, &mut fx);
             }
             Step::Unanswered => {
                 if let Some(call) = self.calls.pop() {
@@ -168,7 +252,15 @@ impl Run {
             self.next_token += 1;
             let token = Token(self.next_token);
             self.due.insert((self.id(session), token));
-            let say = Say { to, text: "hello".into(), bare: false, token: Some(token) };
+            let say = Say {
+                to,
+                text: "hello".into(),
+                style: Style::Plain,
+                tags: None,
+                echo: session.is_multiple_of(3),
+                token: Some(token),
+                waits: !session.is_multiple_of(3),
+            };
             self.hub.apply(self.now, self.id(session), Command::Say(say), fx);
         }
     }
@@ -195,6 +287,7 @@ impl Run {
                     _ => {}
                 },
                 Effect::Ring { call, .. } => self.calls.push(call),
+                Effect::Verify { .. } | Effect::Reload => {}
             }
         }
     }
@@ -215,6 +308,12 @@ impl Run {
             for session in &entry.sessions {
                 assert_eq!(hub.sessions.get(session).and_then(|session| session.user), Some(*user));
             }
+            for room in &entry.rooms {
+                assert!(entry.present && hub.rooms[room].has(*user), "a room that doesn't know its member");
+                let heard = hub.rooms[room].sessions_of(*user);
+                let hears = |id: &&SessionId| hub.sessions[*id].hears();
+                assert!(entry.sessions.iter().filter(hears).eq(heard), "a member that doesn't hear");
+            }
             let bridge = hub.rendezvous.knows(*user);
             assert!(bridge || !entry.sessions.is_empty(), "a user without a session");
         }
@@ -224,15 +323,17 @@ impl Run {
             if let Some(user) = session.user {
                 assert!(hub.users[&user].sessions.contains(id), "a session that its user doesn't know");
             }
-            if let Some(room) = session.room {
-                assert!(hub.rooms[&room].has(*id) || session.leg == Leg::Send);
-            }
         }
         for (id, room) in &hub.rooms {
             assert!(room.len() > 0 || *id == hub.lobby, "an empty room");
+            for (user, _) in room.members() {
+                assert!(hub.users[&user].rooms.contains(id), "a member that doesn't know its room");
+            }
             assert_eq!(hub.room_keys[&Key::of(room.card.name.as_str())], *id);
         }
         assert_eq!(hub.rooms.len(), hub.room_keys.len());
+        assert!(hub.room_aliases.values().all(|id| hub.rooms.contains_key(id)), "a name of no room");
+        assert_eq!(hub.census.users, hub.present().count());
         hub.rendezvous.check();
         // A message whose outcome is due waits for somebody who can still acknowledge it.
         assert!(hub.receipts.is_settled() || !self.due.is_empty() || !hub.users.is_empty());
@@ -274,6 +375,8 @@ proptest! {
         run.step(Step::Pass(4000));
         run.check();
         prop_assert!(run.due.is_empty());
+        prop_assert!(run.hub.watches.is_empty());
+        prop_assert_eq!(run.hub.census.users, 0);
         prop_assert!(run.hub.receipts.is_settled());
         prop_assert_eq!((run.hub.users.len(), run.hub.rooms.len(), run.hub.sessions.len()), (0, 1, 0));
     }

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::{Audience, Dialect, Leg, Login, Namespace, Outcome, Say, Scope, To, Token, Verdict};
+use crate::{
+    Audience, Dialect, Entrance, Leg, Login, Namespace, Outcome, Say, Scope, Style, To, Token, Typing,
+    Verdict,
+};
 
 /// A hub, its clock and what it asked to be done.
 struct Desk {
@@ -31,14 +34,22 @@ fn desk(config: HubConfig) -> Desk {
 }
 
 fn login(name: &str) -> Login {
-    Login { name: name.into(), handle: None, leg: Leg::Both, room: None, roster: false, receipts: false }
+    Login {
+        name: name.into(),
+        handle: None,
+        leg: Leg::Both,
+        entrance: Entrance::Lobby,
+        profile: None,
+        roster: false,
+        receipts: false,
+    }
 }
 
 impl Desk {
     fn open_from(&mut self, dialect: Dialect, address: &str) -> SessionId {
         self.sessions += 1;
         let id = SessionId::new(0, 0, self.sessions);
-        self.hub.open(id, Origin { dialect, address: address.parse().unwrap() });
+        self.hub.open(id, Origin { dialect, address: address.parse().unwrap(), secure: false });
         id
     }
 
@@ -69,7 +80,18 @@ impl Desk {
     }
 
     fn say(&mut self, from: SessionId, to: To, text: &str, token: Option<u32>) {
-        self.apply(from, Command::Say(Say { to, text: text.into(), bare: false, token: token.map(Token) }));
+        self.apply(
+            from,
+            Command::Say(Say {
+                to,
+                text: text.into(),
+                style: Style::Plain,
+                tags: None,
+                echo: false,
+                token: token.map(Token),
+                waits: true,
+            }),
+        );
     }
 
     fn close(&mut self, id: SessionId) {
@@ -94,6 +116,8 @@ impl Desk {
                     Kind::Roster { present } => {
                         Got::Roster(present.iter().map(|card| card.name().to_string()).collect())
                     }
+                    // Comings and goings have tests of their own.
+                    _ => continue,
                 }),
                 Effect::Reply { to, reply } if *to == id => got.push(match reply {
                     Reply::Outcome { outcome, .. } => Got::Outcome(*outcome),
@@ -118,9 +142,10 @@ fn message(from: &str, text: &str) -> Got {
 #[test]
 fn a_room_message_reaches_all_members_and_nobody_else() {
     let mut desk = desk(HubConfig::default());
-    let den = |name| Login { room: Some("Den".into()), ..login(name) };
+    let den = |name| Login { entrance: Entrance::Room("Den".into()), ..login(name) };
     let (ana, room) = desk.join(Dialect::Rooms, den("ana"));
-    let (bob, same) = desk.join(Dialect::Tmp, Login { room: Some("den".into()), ..login("bob") });
+    let (bob, same) =
+        desk.join(Dialect::Tmp, Login { entrance: Entrance::Room("den".into()), ..login("bob") });
     let (eve, lobby) = desk.join(Dialect::Rooms, login("eve"));
     assert_eq!(room, same, "room names are folded");
     desk.say(ana, To::Room(room.unwrap()), "hi", None);
@@ -168,11 +193,13 @@ fn a_name_is_taken_across_dialects_and_free_when_its_user_goes() {
 #[test]
 fn a_room_goes_with_its_last_member_and_the_lobby_stays() {
     let mut desk = desk(HubConfig::default());
-    let (ana, room) = desk.join(Dialect::Rooms, Login { room: Some("den".into()), ..login("ana") });
+    let (ana, room) =
+        desk.join(Dialect::Rooms, Login { entrance: Entrance::Room("den".into()), ..login("ana") });
     assert_eq!(desk.hub.room_count(), 2);
     desk.close(ana);
     assert_eq!(desk.hub.room_count(), 1);
-    let (bob, again) = desk.join(Dialect::Rooms, Login { room: Some("den".into()), ..login("bob") });
+    let (bob, again) =
+        desk.join(Dialect::Rooms, Login { entrance: Entrance::Room("den".into()), ..login("bob") });
     assert_ne!(room, again, "a room made anew is another room");
     desk.close(bob);
 }
@@ -184,9 +211,9 @@ fn limits_refuse() {
     let (ana, lobby) = desk.join(Dialect::Rooms, login("ana"));
     let second = desk.open(Dialect::Rooms);
     assert_eq!(desk.log_in(second, login("bob")), Err(Refusal::RoomFull { members_max: 1 }));
-    assert!(desk.log_in(second, Login { room: Some("b".into()), ..login("bob") }).is_ok());
+    assert!(desk.log_in(second, Login { entrance: Entrance::Room("b".into()), ..login("bob") }).is_ok());
     let third = desk.open(Dialect::Rooms);
-    let full = desk.log_in(third, Login { room: Some("c".into()), ..login("eve") });
+    let full = desk.log_in(third, Login { entrance: Entrance::Room("c".into()), ..login("eve") });
     assert_eq!(full, Err(Refusal::ServerFull { what: "users" }));
     desk.say(ana, To::Room(lobby.unwrap()), "12345", None);
     desk.say(ana, To::Room(lobby.unwrap()), "", None);
@@ -267,7 +294,7 @@ fn a_group_leaves_out_whom_nobody_knows_but_counts_them() {
     assert_eq!((desk.got(bob).len(), desk.got(eve).len()), (1, 1));
     let named = desk.fx.iter().find_map(|fx| match fx {
         Effect::Deliver { event, .. } => match &event.kind {
-            Kind::Message { scope: Scope::Private { named }, .. } => Some(*named),
+            Kind::Message { scope: Scope::Private { named, .. }, .. } => Some(*named),
             _ => None,
         },
         _ => None,
@@ -441,8 +468,8 @@ fn leaving_ends_every_leg() {
     let mut desk = desk(HubConfig::default());
     let (send, receive) = messenger(&mut desk, "carl");
     desk.forget();
-    desk.apply(send, Command::Leave);
-    assert!(matches!(&desk.fx[..], [Effect::Reply { to, reply: Reply::Dismissed }] if *to == receive));
+    desk.apply(send, Command::Leave { reason: None });
+    assert!(matches!(&desk.fx[..], [Effect::Reply { to, reply: Reply::Dismissed { .. } }] if *to == receive));
     let (_, _) = messenger(&mut desk, "carl");
     desk.close(send);
     desk.close(receive);
@@ -454,9 +481,10 @@ fn typing_and_who_stay_in_the_room() {
     let mut desk = desk(HubConfig::default());
     let (ana, lobby) = desk.join(Dialect::Tmp, login("ana"));
     let (bob, _) = desk.join(Dialect::Rooms, login("bob"));
-    let (eve, _) = desk.join(Dialect::Rooms, Login { room: Some("den".into()), ..login("eve") });
-    desk.apply(ana, Command::Typing { room: lobby.unwrap() });
-    desk.apply(eve, Command::Typing { room: lobby.unwrap() });
+    let (eve, _) =
+        desk.join(Dialect::Rooms, Login { entrance: Entrance::Room("den".into()), ..login("eve") });
+    desk.apply(ana, Command::Typing { to: To::Room(lobby.unwrap()), state: Typing::Active });
+    desk.apply(eve, Command::Typing { to: To::Room(lobby.unwrap()), state: Typing::Active });
     assert_eq!(desk.got(bob), [Got::Typing("ana".into())]);
     desk.forget();
     desk.apply(eve, Command::Who { room: lobby.unwrap(), token: None });

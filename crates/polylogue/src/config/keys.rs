@@ -126,7 +126,7 @@ pub(super) static KEYS: &[Key] = &[
         &[
             "Where to listen: PORT, HOST:PORT or [IPV6]:PORT; after it =PROTOCOL pins the port to one of tmp,",
             "muca, rooms, bridge, messenger, else what each client says first decides. Port 0 takes a free one.",
-            "Empty: the usual ports 5050, 5000, 8888=rooms, 40452=muca and 5555=bridge, of which those that are",
+            "Empty: the usual ports 5050, 5000, 8888=rooms, 40452=muca, 5555=bridge and 6667=irc, of which those that are",
             "taken are left out with a warning. A port that is named here has to be free.",
         ],
         Field::List(

@@ -122,7 +122,10 @@ mod tests {
             ("[::1]", "\"[::1]\" has no port after the brackets"),
             ("[localhost]:1", "\"localhost\" is not an IPv6 address"),
             ("5050=mucca", "\"mucca\" is not a protocol; did you mean muca?"),
-            ("5050=xyz", "\"xyz\" is not a protocol; there are tmp, muca, rooms, bridge, messenger, detect"),
+            (
+                "5050=xyz",
+                "\"xyz\" is not a protocol; there are tmp, muca, rooms, bridge, messenger, irc, detect",
+            ),
         ] {
             assert_eq!(text.parse::<Listen>().unwrap_err(), reason, "{text}");
         }

@@ -125,8 +125,8 @@ fn errors_name_file_line_key_and_the_nearest_key() {
             "chat.toml:2: server.name is wrong: \"ALL\" can't be a name: ALL means everybody\nhint: the default is \"polylogue\"",
         ),
         (
-            "[server]\nlisten = [\"5050\",\n  \"5051=irx\"]\n",
-            "chat.toml:2: server.listen is wrong: \"irx\" is not a protocol; there are tmp, muca, rooms, bridge, messenger, detect\n\
+            "[server]\nlisten = [\"5050\",\n  \"5051=xyz\"]\n",
+            "chat.toml:2: server.listen is wrong: \"xyz\" is not a protocol; there are tmp, muca, rooms, bridge, messenger, irc, detect\n\
              hint: the default is []",
         ),
         (

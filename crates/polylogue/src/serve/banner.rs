@@ -78,6 +78,7 @@ how to join from each protocol:
   rooms      nc 127.0.0.1 8888          then type: yourname_den
   bridge     --server 127.0.0.1:5050    what to tell your client, beside its own --id and --port
   messenger  nc 127.0.0.1 5050          then type: REGISTER TOSEND yourname (TORECV in a second one), Enter twice
+  irc        /connect 127.0.0.1 5050    in any IRC client, then: /join #den
 
 nothing is kept: this version has no store, what was said is gone when the server ends
 ";

@@ -55,7 +55,7 @@ impl Wish {
 }
 
 /// The ports at which the clients of each protocol look by themselves.
-const USUAL: [(u16, Option<Dialect>); 5] = [
+const USUAL: [(u16, Option<Dialect>); 6] = [
     (5050, None),
     // The page of tmp's reference server.
     (5000, None),
@@ -63,6 +63,7 @@ const USUAL: [(u16, Option<Dialect>); 5] = [
     (8888, Some(Dialect::Rooms)),
     (40452, Some(Dialect::Muca)),
     (5555, Some(Dialect::Bridge)),
+    (6667, Some(Dialect::Irc)),
 ];
 
 /// The usual doors, on loopback or all interfaces.

@@ -50,6 +50,7 @@ impl Plan {
     /// What the server is to be told.
     pub(super) fn server(&self) -> ServerConfig {
         ServerConfig {
+            reload: server::Reload::default(),
             listeners: self.doors.iter().map(Door::listener).collect(),
             reactors: NonZeroUsize::new(self.config.threads).map(NonZeroUsize::get),
             limits: self.config.limits.clone(),

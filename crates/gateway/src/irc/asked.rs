@@ -1,0 +1,106 @@
+//! What the session has asked of the hub and will be answered.
+
+/// What an answer of the hub's is for. Names and channels are as the client wrote them.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// Registration.
+    Login,
+    /// A message to somebody or a channel. `quiet`: it is a NOTICE, which is never answered.
+    Say {
+        command: &'static str,
+        target: String,
+        quiet: bool,
+    },
+    /// A TAGMSG.
+    Tags {
+        target: String,
+    },
+    Redact {
+        target: String,
+        id: String,
+    },
+    Join {
+        channel: String,
+    },
+    Part {
+        channel: String,
+    },
+    Kick {
+        channel: String,
+        whom: String,
+    },
+    Invite {
+        channel: String,
+        whom: String,
+    },
+    SetTopic {
+        channel: String,
+    },
+    ShowTopic {
+        channel: String,
+    },
+    /// With the letter of each change.
+    SetModes {
+        channel: String,
+        letters: Vec<char>,
+    },
+    ShowModes {
+        channel: String,
+    },
+    ShowMasks {
+        channel: String,
+    },
+    RenameRoom {
+        channel: String,
+        name: String,
+    },
+    /// A room has another name, and the client knows no word for it: it is shown the room as if it had just come.
+    Rejoin {
+        channel: String,
+    },
+    Nick,
+    Away {
+        away: bool,
+    },
+    SetName,
+    SetFlags,
+    Oper,
+    Kill {
+        whom: String,
+    },
+    Wallops,
+    Rehash,
+    ShowFlags,
+    Names {
+        channel: String,
+    },
+    List,
+    Who {
+        mask: String,
+        wanted: Option<Whox>,
+    },
+    Whois {
+        nick: String,
+    },
+    Whowas {
+        nick: String,
+    },
+    Userhost,
+    Ison,
+    /// `welcome`: it ends a welcome, and the message of the day follows.
+    Lusers {
+        welcome: bool,
+    },
+    Monitor,
+    MonitorList,
+    MonitorStatus,
+}
+
+/// What a WHOX request wants to see of each person.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Whox {
+    /// Letters.
+    pub(super) fields: String,
+    /// What it wants to have back with each line.
+    pub(super) token: String,
+}

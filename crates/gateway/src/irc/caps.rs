@@ -1,0 +1,119 @@
+//! Capabilities: what a client can ask to be told, and how (IRCv3 capability negotiation).
+
+use hub::Form;
+
+use crate::Settings;
+
+bitflags::bitflags! {
+    /// The capabilities that a client has asked for.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub(super) struct Caps: u32 {
+        const SERVER_TIME = 1;
+        const MESSAGE_TAGS = 1 << 1;
+        const ACCOUNT_TAG = 1 << 2;
+        const BATCH = 1 << 3;
+        const MULTILINE = 1 << 4;
+        const EXTENDED_JOIN = 1 << 5;
+        const AWAY_NOTIFY = 1 << 6;
+        const ACCOUNT_NOTIFY = 1 << 7;
+        const CAP_NOTIFY = 1 << 8;
+        const CHGHOST = 1 << 9;
+        const ECHO_MESSAGE = 1 << 10;
+        const EXTENDED_MONITOR = 1 << 11;
+        const INVITE_NOTIFY = 1 << 12;
+        const LABELED_RESPONSE = 1 << 13;
+        const MULTI_PREFIX = 1 << 14;
+        const SETNAME = 1 << 15;
+        const USERHOST_IN_NAMES = 1 << 16;
+        const STANDARD_REPLIES = 1 << 17;
+        const NO_IMPLICIT_NAMES = 1 << 18;
+        const CHANNEL_RENAME = 1 << 19;
+        const REDACTION = 1 << 20;
+        const PRE_AWAY = 1 << 21;
+
+        /// What makes the tags of a message differ between clients.
+        const TAGS = Self::SERVER_TIME.bits() | Self::MESSAGE_TAGS.bits() | Self::ACCOUNT_TAG.bits();
+    }
+}
+
+/// What the multiline capability allows: bytes and lines of one message.
+pub(super) const MULTILINE_BYTES_MAX: usize = 4096;
+pub(super) const MULTILINE_LINES_MAX: usize = 100;
+
+/// Every capability by its name. A name without a capability is only shown.
+const TABLE: [(&str, Caps); 23] = [
+    ("account-notify", Caps::ACCOUNT_NOTIFY),
+    ("account-tag", Caps::ACCOUNT_TAG),
+    ("away-notify", Caps::AWAY_NOTIFY),
+    ("batch", Caps::BATCH),
+    ("cap-notify", Caps::CAP_NOTIFY),
+    ("chghost", Caps::CHGHOST),
+    ("draft/channel-rename", Caps::CHANNEL_RENAME),
+    ("draft/message-redaction", Caps::REDACTION),
+    ("draft/multiline", Caps::MULTILINE),
+    ("draft/no-implicit-names", Caps::NO_IMPLICIT_NAMES),
+    ("draft/pre-away", Caps::PRE_AWAY),
+    ("echo-message", Caps::ECHO_MESSAGE),
+    ("extended-join", Caps::EXTENDED_JOIN),
+    ("extended-monitor", Caps::EXTENDED_MONITOR),
+    ("invite-notify", Caps::INVITE_NOTIFY),
+    ("labeled-response", Caps::LABELED_RESPONSE),
+    ("message-tags", Caps::MESSAGE_TAGS),
+    ("multi-prefix", Caps::MULTI_PREFIX),
+    ("no-implicit-names", Caps::NO_IMPLICIT_NAMES),
+    ("server-time", Caps::SERVER_TIME),
+    ("setname", Caps::SETNAME),
+    ("standard-replies", Caps::STANDARD_REPLIES),
+    ("userhost-in-names", Caps::USERHOST_IN_NAMES),
+];
+
+impl Caps {
+    /// The capability of a name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        TABLE.iter().find(|(known, _)| *known == name).map(|(_, cap)| *cap)
+    }
+
+    /// The names of these, each once.
+    pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
+        TABLE
+            .iter()
+            .filter(move |(name, cap)| self.contains(*cap) && *name != "no-implicit-names")
+            .map(|(name, _)| *name)
+    }
+
+    /// The wire form of those of these that matter.
+    pub(super) fn form(self, that_matter: Self, variant: u32) -> Form {
+        crate::form(hub::Dialect::Irc, (self & that_matter).bits() | variant << 24)
+    }
+}
+
+/// All names, with values where the client knows of values (CAP version 302). `secure`: the connection is TLS.
+pub(super) fn offered(settings: &Settings, version_302: bool, secure: bool) -> Vec<String> {
+    let mut all: Vec<_> = TABLE
+        .iter()
+        .map(|(name, cap)| match *cap {
+            Caps::MULTILINE if version_302 => {
+                format!("{name}=max-bytes={MULTILINE_BYTES_MAX},max-lines={MULTILINE_LINES_MAX}")
+            }
+            _ => (*name).to_owned(),
+        })
+        .collect();
+    if let (Some(sts), true) = (&settings.irc_sts, version_302) {
+        let policy =
+            if secure { format!("duration={}", sts.duration_s) } else { format!("port={}", sts.port) };
+        all.push(format!("sts={policy}"));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_capability_has_a_name() {
+        let named = TABLE.iter().fold(Caps::empty(), |all, (_, cap)| all | *cap);
+        assert_eq!(named, Caps::all());
+        assert!(Caps::all().names().count() >= 22);
+    }
+}

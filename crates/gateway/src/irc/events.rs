@@ -1,0 +1,223 @@
+//! What happens, and what the hub answers, as the client is told.
+
+use bytes::Bytes;
+use hub::{Answer, Command, Kind, News, Query, Reply, Scope, Shared};
+use proto::irc::Numeric;
+
+use super::asked::Asked;
+use super::caps::Caps;
+use super::{Active, Call, IrcSession, State, wire};
+use crate::Close;
+
+/// What becomes of an event.
+enum Verdict {
+    /// It goes out in the shared form.
+    Shared,
+    /// It goes out for this client alone, who is its target.
+    Own,
+    /// Both: the client wrote to itself.
+    Both,
+    Nothing,
+}
+
+impl IrcSession {
+    /// Something has happened.
+    pub(super) fn on_happened(&mut self, cx: &mut Call<'_>, event: &Shared) {
+        let State::Active(active) = &mut self.state else { return };
+        let mine = event.by == Some(active.session);
+        let verdict = verdict(active, self.caps, mine, event);
+        follow(active, event);
+        // What answers a labeled command goes with its answer.
+        let gathered = mine && self.flow.is_labeled();
+        if let Kind::Watched { who, news } = &event.kind {
+            return self.on_watched(cx, event, who, news);
+        }
+        if let Kind::RoomRenamed { before, after, reason, .. } = &event.kind
+            && !self.caps.contains(Caps::CHANNEL_RENAME)
+        {
+            let (before, after) = (before.channel().to_owned(), after.channel().to_owned());
+            return self.on_room_renamed(cx, &before, &after, reason.as_deref());
+        }
+        let server = self.settings.irc_name.clone();
+        let own = |session: &Self| -> Bytes {
+            let target = session.target();
+            wire::lines(event, session.caps, Some(&target), &server).into()
+        };
+        let mut all: Vec<Bytes> = Vec::new();
+        match verdict {
+            Verdict::Nothing => {}
+            Verdict::Shared => all.extend_from_slice(wire::shared(event, self.caps, &server)),
+            Verdict::Own => all.push(own(self)),
+            Verdict::Both => {
+                all.push(own(self));
+                all.extend_from_slice(wire::shared(event, self.caps, &server));
+            }
+        }
+        if gathered {
+            // What the client wrote to itself is no answer; its echo is.
+            if all.len() > 1 {
+                let first = all.remove(0);
+                cx.lines.extend_from_slice(&first);
+            }
+            let sink = self.flow.sink(true, &mut cx.lines);
+            all.iter().for_each(|lines| sink.extend_from_slice(lines));
+        } else {
+            self.flush(cx);
+            all.iter().for_each(|lines| self.send(lines, cx.out));
+        }
+    }
+
+    /// The client knows no word for a room's new name: it is shown that it has left the one and come into the other.
+    fn on_room_renamed(&mut self, cx: &mut Call<'_>, before: &str, after: &str, reason: Option<&str>) {
+        let State::Active(active) = &self.state else { return };
+        let card = active.card.clone();
+        let me = (wire::nick(&card), card.username(), card.host());
+        let reason = reason.unwrap_or("Channel renamed");
+        self.line(cx).user(me.0, me.1, me.2).command("PART").param(before).trailing(reason);
+        let line = self.line(cx).user(me.0, me.1, me.2).command("JOIN").param(after);
+        line.end();
+        let channel = after.to_owned();
+        let room = super::messages::channel_name(after).to_owned();
+        self.ask(cx, Asked::Rejoin { channel: channel.clone() }, Command::Ask(Query::Room(room.clone())));
+        if !self.caps.contains(Caps::NO_IMPLICIT_NAMES) {
+            self.ask(cx, Asked::Names { channel }, Command::Ask(Query::Members(room)));
+        }
+    }
+
+    /// The hub has answered.
+    pub(super) fn on_answer(&mut self, cx: &mut Call<'_>, reply: Reply) {
+        if let Reply::Dismissed { reason } = reply {
+            let reason = reason.unwrap_or_else(|| "The user was ended".into());
+            return self.end(cx, Close::Dismissed, &reason);
+        }
+        let Some(asked) = self.flow.answered() else { return };
+        cx.answering = true;
+        match reply {
+            Reply::Refused { refusal, .. } => {
+                self.refuse_or_show(cx, asked, &refusal);
+            }
+            Reply::Welcome { session, card, .. } => self.on_welcome(cx, session, card),
+            Reply::Outcome { away: Some(away), .. } => {
+                if let Asked::Say { target, quiet: false, .. } = &asked {
+                    self.numeric(cx, Numeric::RPL_AWAY).param(target).trailing(&away);
+                }
+            }
+            Reply::Done => self.on_done(cx, &asked),
+            Reply::Joined { room, members } => self.on_joined(cx, &room, members),
+            Reply::Invited { room, whom, away } => self.on_invited(cx, &room, &whom, away.as_deref()),
+            Reply::ModesSet { refused, .. } => self.on_modes_set(cx, asked, refused),
+            Reply::FlagsSet { on, off } => {
+                if let Asked::Oper = asked {
+                    self.numeric(cx, Numeric::RPL_YOUREOPER).trailing("You are now an IRC operator");
+                }
+                self.on_flags_set(cx, on, off);
+            }
+            Reply::Watched { online, offline, refused } => self.on_watch(cx, &online, &offline, &refused),
+            Reply::Answer(answer) => self.on_information(cx, asked, answer),
+            // The sender's own line has gone out with the event, if it wants one.
+            Reply::Outcome { away: None, .. } => {}
+            // Answers to what this dialect never asks.
+            Reply::Complete { .. }
+            | Reply::Incomplete
+            | Reply::ReceiptElsewhere { .. }
+            | Reply::Members { .. }
+            | Reply::Bridge(_)
+            | Reply::Dismissed { .. } => {}
+        }
+        cx.answering = false;
+        self.settle(cx);
+    }
+
+    fn on_information(&mut self, cx: &mut Call<'_>, asked: Asked, answer: Answer) {
+        match answer {
+            Answer::Room(room) => self.show_room(cx, &asked, &room),
+            Answer::Members { room, secret, members } => self.send_names(cx, &room, secret, &members),
+            Answer::Masks { room, list, masks } => self.send_masks(cx, &room, list, &masks),
+            Answer::Rooms(rooms) => self.send_list(cx, &rooms),
+            Answer::People(people) => self.send_who(cx, &asked, &people),
+            Answer::Persons(people) => self.send_persons(cx, &asked, &people),
+            Answer::Person(person, rooms) => self.send_whois(cx, &person, &rooms),
+            Answer::Former(former) => self.send_whowas(cx, &asked, &former),
+            Answer::Census(census) => self.send_lusers(cx, &asked, &census),
+            Answer::Watching(names) => self.send_watching(cx, &asked, &names),
+            Answer::Flags(flags) => self.send_flags(cx, flags),
+        }
+    }
+}
+
+/// What the client hears of an event.
+fn verdict(active: &Active, caps: Caps, mine: bool, event: &Shared) -> Verdict {
+    let me = active.card.user();
+    let on = |wanted: bool| if wanted { Verdict::Shared } else { Verdict::Nothing };
+    let said = |scope: &Scope, from: hub::UserId| {
+        let to_me = match scope {
+            Scope::Private { to: Some(to), .. } => to.user() == me,
+            // One of several: only the client itself knows that it is meant.
+            Scope::Private { to: None, .. } => {
+                return if from == me { Verdict::Nothing } else { Verdict::Own };
+            }
+            Scope::Room(_) | Scope::Ranked { .. } => false,
+        };
+        let echo = caps.contains(Caps::ECHO_MESSAGE);
+        match (mine, to_me) {
+            (false, _) => Verdict::Shared,
+            (true, true) if echo => Verdict::Both,
+            (true, true) => Verdict::Shared,
+            (true, false) => on(echo),
+        }
+    };
+    match &event.kind {
+        Kind::Message { from, scope, .. } => said(scope, from.user()),
+        Kind::Typing { from, scope, .. } | Kind::Tags { from, scope, .. } => {
+            if caps.contains(Caps::MESSAGE_TAGS) { said(scope, from.user()) } else { Verdict::Nothing }
+        }
+        Kind::Invite { whom, .. } => on(whom.user() == me || caps.contains(Caps::INVITE_NOTIFY)),
+        Kind::Away { who, .. } => on(who.user() != me && caps.contains(Caps::AWAY_NOTIFY)),
+        Kind::Redact { .. } => on(caps.contains(Caps::REDACTION)),
+        Kind::Join { .. }
+        | Kind::Part { .. }
+        | Kind::Quit { .. }
+        | Kind::Kick { .. }
+        | Kind::Topic { .. }
+        | Kind::Modes { .. }
+        | Kind::RoomRenamed { .. }
+        | Kind::Rename { .. }
+        | Kind::Profile { .. }
+        | Kind::Metadata { .. }
+        | Kind::Wallops { .. } => Verdict::Shared,
+        Kind::Roster { .. } | Kind::Watched { .. } => Verdict::Nothing,
+    }
+}
+
+/// Keeps what the session knows of itself true.
+#[expect(clippy::wildcard_enum_match_arm, reason = "most of what happens changes nothing here")]
+fn follow(active: &mut Active, event: &Shared) {
+    let me = active.card.user();
+    match &event.kind {
+        Kind::Join { who, room, .. } if who.user() == me => {
+            active.rooms.retain(|known| known.id() != room.id());
+            active.rooms.push(room.clone());
+        }
+        Kind::Part { who: whom, room, .. } | Kind::Kick { whom, room, .. } if whom.user() == me => {
+            active.rooms.retain(|known| known.id() != room.id());
+        }
+        Kind::RoomRenamed { after, .. } => {
+            for known in active.rooms.iter_mut().filter(|known| known.id() == after.id()) {
+                *known = after.clone();
+            }
+        }
+        Kind::Rename { after, .. } | Kind::Profile { after, .. } if after.user() == me => {
+            active.card = after.clone();
+        }
+        _ => {}
+    }
+}
+
+/// What the news of a watched person are for a client.
+pub(super) fn news_matter(caps: Caps, news: &News) -> bool {
+    match news {
+        News::Online | News::Offline => true,
+        News::Away(_) => caps.contains(Caps::EXTENDED_MONITOR | Caps::AWAY_NOTIFY),
+        News::Profile(_) => caps.contains(Caps::EXTENDED_MONITOR),
+    }
+}

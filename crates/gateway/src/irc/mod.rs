@@ -1,0 +1,410 @@
+//! IRC: what its commands mean to the hub, and what happens there means to an IRC client (`docs/protocols/irc.md`).
+//!
+//! A line at a time: the hub answers one before the next is begun ([`flow`]). What happens comes to a client in the
+//! bytes that it shares with all who asked for the same capabilities ([`wire`]).
+
+mod asked;
+mod batch;
+mod caps;
+mod events;
+mod flow;
+mod info;
+mod isupport;
+mod messages;
+mod modes;
+mod monitor;
+mod people;
+mod refusal;
+mod registration;
+mod rooms;
+mod wire;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use gcra::{GcraState, RateLimit};
+use hub::{Card, Command, Now, Origin, Reply, RoomCard, SessionId, Shared};
+use proto::ProtocolError;
+use proto::irc::server::{Decoder, LineError, check};
+use proto::irc::{Line, Numeric, Writer};
+
+use crate::{Carrier, Close, Outbox, Session, Settings};
+use asked::Asked;
+use batch::OpenBatch;
+use caps::Caps;
+use flow::Flow;
+use registration::Registering;
+
+/// What may wait of a client that sends faster than it may, in bytes.
+const BACKLOG_BYTES_MAX: usize = 64 * 1024;
+/// The longest label, in bytes (labeled-response).
+const LABEL_BYTES_MAX: usize = 64;
+
+/// An IRC client's session.
+pub struct IrcSession {
+    settings: Arc<Settings>,
+    origin: Origin,
+    carrier: Carrier,
+    decoder: Decoder,
+    caps: Caps,
+    state: State,
+    /// Set while anything waits for the hub.
+    flow: Flow,
+    /// How many lines it has sent lately; nothing is counted on this machine.
+    spent: GcraState,
+    /// When the next line may be begun, if it has sent too many.
+    resume_at: Option<Instant>,
+    /// When the client was last heard of.
+    heard_at: Instant,
+    /// Whether it was asked since then whether it is there.
+    pinged: bool,
+    /// Batches that were made for it.
+    batches: u32,
+    /// The client has closed its side; what it said before is still done.
+    ended: bool,
+}
+
+enum State {
+    Registering(Box<Registering>),
+    Active(Box<Active>),
+    Closed,
+}
+
+/// A registered client.
+struct Active {
+    card: Arc<Card>,
+    session: SessionId,
+    /// The channels it is on.
+    rooms: Vec<Arc<RoomCard>>,
+    /// A batch that it has begun and not ended.
+    batch: Option<Box<OpenBatch>>,
+}
+
+/// One call to the session.
+struct Call<'c> {
+    now: Now,
+    out: &'c mut Outbox,
+    /// Lines of the session's own, to go out in this place.
+    lines: Vec<u8>,
+    /// Whether an answer of the hub's is being written, before which nothing stands in line.
+    answering: bool,
+}
+
+impl IrcSession {
+    /// A session of a connection that has just been made.
+    #[must_use]
+    pub fn open(settings: Arc<Settings>, origin: Origin, now: Now, carrier: Carrier) -> Self {
+        Self {
+            settings,
+            origin,
+            carrier,
+            decoder: Decoder::default(),
+            caps: Caps::empty(),
+            state: State::Registering(Box::new(Registering::new(now))),
+            flow: Flow::default(),
+            spent: GcraState::default(),
+            resume_at: None,
+            heard_at: now.at,
+            pinged: false,
+            batches: 0,
+            ended: false,
+        }
+    }
+
+    /// Runs one call and puts out what it leaves.
+    fn call(&mut self, now: Now, out: &mut Outbox, act: impl FnOnce(&mut Self, &mut Call<'_>)) {
+        let mut cx = Call { now, out, lines: Vec::new(), answering: false };
+        act(self, &mut cx);
+        self.flush(&mut cx);
+    }
+
+    /// Puts the session's own lines out, so that what follows comes after them.
+    fn flush(&mut self, cx: &mut Call<'_>) {
+        if !cx.lines.is_empty() {
+            let lines = Bytes::from(std::mem::take(&mut cx.lines));
+            self.send(&lines, cx.out);
+        }
+    }
+
+    /// Puts out lines. Over WebSocket each is a message of its own, without its end.
+    fn send(&self, lines: &Bytes, out: &mut Outbox) {
+        match self.carrier {
+            Carrier::Stream => out.send(lines.clone()),
+            Carrier::Messages => {
+                let mut start = 0;
+                while let Some(at) = lines.get(start..).and_then(|rest| memchr::memchr(b'\n', rest)) {
+                    let end = start + at;
+                    out.send(lines.slice(start..end.saturating_sub(1)));
+                    start = end + 1;
+                }
+            }
+        }
+    }
+
+    /// A line of the session's own.
+    fn line<'s>(&'s mut self, cx: &'s mut Call<'_>) -> Writer<'s> {
+        Writer::new(self.flow.sink(cx.answering, &mut cx.lines))
+    }
+
+    /// A line in the server's name.
+    fn server_line<'s>(&'s mut self, cx: &'s mut Call<'_>) -> Writer<'s> {
+        let settings = self.settings.clone();
+        self.line(cx).source(&settings.irc_name)
+    }
+
+    /// A numeric, up to its first parameter.
+    fn numeric<'s>(&'s mut self, cx: &'s mut Call<'_>, numeric: Numeric) -> Writer<'s> {
+        let (settings, target) = (self.settings.clone(), self.target());
+        self.line(cx).source(&settings.irc_name).numeric(numeric, &target)
+    }
+
+    /// A standard reply: `FAIL`, with what it is about. Clients that don't know it get it as a notice.
+    fn fail(&mut self, cx: &mut Call<'_>, command: &str, code: &str, about: &[&str], text: &str) {
+        if self.caps.contains(Caps::STANDARD_REPLIES) {
+            let line = self.server_line(cx).command("FAIL").param(command).param(code);
+            about.iter().fold(line, |line, about| line.param(about)).trailing(text);
+        } else {
+            self.notice(cx, &format!("{command}: {text}"));
+        }
+    }
+
+    /// Words from the server.
+    fn notice(&mut self, cx: &mut Call<'_>, text: &str) {
+        let target = self.target();
+        self.server_line(cx).command("NOTICE").param(&target).trailing(text);
+    }
+
+    /// How the client is addressed.
+    fn target(&self) -> String {
+        match &self.state {
+            State::Active(active) => wire::nick(&active.card).to_owned(),
+            State::Registering(registering) => registering.nick.clone().unwrap_or_else(|| "*".to_owned()),
+            State::Closed => "*".to_owned(),
+        }
+    }
+
+    /// Asks the hub.
+    fn ask(&mut self, cx: &mut Call<'_>, asked: Asked, command: Command) {
+        self.flow.ask(asked);
+        cx.out.command(command);
+    }
+
+    /// Takes lines for as long as they may be begun.
+    fn read(&mut self, cx: &mut Call<'_>) {
+        while !matches!(self.state, State::Closed) && cx.out.close.is_none() && !self.must_wait(cx.now) {
+            let mut decoder = std::mem::take(&mut self.decoder);
+            let taken = match decoder.next_line() {
+                None => false,
+                Some(line) if self.may_begin(&line) => {
+                    self.charge(cx.now);
+                    self.on_line(cx, line);
+                    true
+                }
+                Some(_) => {
+                    decoder.keep_line();
+                    false
+                }
+            };
+            self.decoder = decoder;
+            if !taken {
+                break;
+            }
+        }
+        if self.decoder.backlog() > BACKLOG_BYTES_MAX {
+            let error = ProtocolError::TooLong { what: "what waits to be read", limit: BACKLOG_BYTES_MAX };
+            self.end(cx, Close::Protocol(error), "Excess flood");
+        }
+        if self.ended && self.flow.is_idle() && !self.must_wait(cx.now) {
+            self.end(cx, Close::ByPeer, "Connection closed");
+        }
+    }
+
+    /// Whether the client has sent so much that it has to wait.
+    fn must_wait(&self, now: Now) -> bool {
+        self.resume_at.is_some_and(|at| at > now.at)
+    }
+
+    /// Counts a line. Whoever sends too many is read more slowly, and nothing is lost.
+    fn charge(&mut self, now: Now) {
+        if self.origin.is_loopback() {
+            return;
+        }
+        let limits = &self.settings.irc_lines;
+        let period = Duration::from_secs(1).mul_f64(f64::from(limits.burst) / f64::from(limits.per_s.max(1)));
+        let limit = RateLimit::new(limits.burst.max(1), period);
+        self.resume_at = match self.spent.check_and_modify_at(&limit, now.at, 1) {
+            Ok(()) => None,
+            Err(_) => Some(now.at + Duration::from_secs(1).div_f64(f64::from(limits.per_s.max(1)))),
+        };
+    }
+
+    fn may_begin(&self, line: &Result<&str, LineError>) -> bool {
+        self.flow.is_idle() || self.flow.admits(line.is_ok_and(messages::is_plain))
+    }
+
+    fn on_line(&mut self, cx: &mut Call<'_>, line: Result<&str, LineError>) {
+        match line.map(Line::parse) {
+            Ok(Ok(Some(line))) => {
+                let label = self.label_of(&line);
+                self.flow.begin(label, messages::is_plain_line(&line));
+                self.on_command(cx, &line);
+            }
+            Ok(Ok(None)) => {}
+            // There is no command to answer.
+            Ok(Err(_)) | Err(LineError::Malformed) => {
+                self.flow.begin(None, false);
+                self.numeric(cx, Numeric::ERR_UNKNOWNCOMMAND).param("*").trailing("That is no command");
+            }
+            Err(LineError::TooLong) => {
+                self.flow.begin(None, false);
+                self.numeric(cx, Numeric::ERR_INPUTTOOLONG).trailing("Input line was too long");
+            }
+            Err(LineError::NotUtf8) => {
+                self.flow.begin(None, false);
+                let text = "Message rejected: your message contained invalid UTF-8";
+                self.server_line(cx).command("FAIL").param("*").param("INVALID_UTF8").trailing(text);
+            }
+        }
+        self.settle(cx);
+    }
+
+    /// Puts out what is complete.
+    fn settle(&mut self, cx: &mut Call<'_>) {
+        self.flow.settle(&self.settings.irc_name, &mut self.batches, &mut cx.lines);
+    }
+
+    fn label_of(&self, line: &Line<'_>) -> Option<String> {
+        if !self.caps.contains(Caps::LABELED_RESPONSE) {
+            return None;
+        }
+        let label = line.tags.get("label")?;
+        (!label.is_empty() && label.len() <= LABEL_BYTES_MAX).then(|| label.into_owned())
+    }
+
+    fn on_command(&mut self, cx: &mut Call<'_>, line: &Line<'_>) {
+        let mut upper = [0u8; 16];
+        let Some(name) = upper.get_mut(..line.command.len()) else { return self.unknown(cx, line) };
+        name.copy_from_slice(line.command.as_bytes());
+        name.make_ascii_uppercase();
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        match &self.state {
+            State::Registering(_) => self.on_early(cx, name, line),
+            State::Active(_) => self.on_late(cx, name, line),
+            State::Closed => {}
+        }
+    }
+
+    /// A command of a registered client.
+    fn on_late(&mut self, cx: &mut Call<'_>, name: &str, line: &Line<'_>) {
+        let known = self.on_session(cx, name, line)
+            || self.on_messages(cx, name, line)
+            || self.on_rooms(cx, name, line)
+            || self.on_people(cx, name, line)
+            || self.on_info(cx, name, line);
+        if !known {
+            self.unknown(cx, line);
+        }
+    }
+
+    fn unknown(&mut self, cx: &mut Call<'_>, line: &Line<'_>) {
+        let name: String = line.command.chars().take(32).collect();
+        self.numeric(cx, Numeric::ERR_UNKNOWNCOMMAND).param(&name).trailing("Unknown command");
+    }
+
+    fn need_more(&mut self, cx: &mut Call<'_>, command: &str) {
+        self.numeric(cx, Numeric::ERR_NEEDMOREPARAMS).param(command).trailing("Not enough parameters");
+    }
+
+    /// Says goodbye and closes.
+    fn end(&mut self, cx: &mut Call<'_>, close: Close, reason: &str) {
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        let host = match &state {
+            State::Active(active) => {
+                cx.out.command(Command::Leave { reason: Some(reason.to_owned()) });
+                active.card.host().to_owned()
+            }
+            State::Registering(_) => self.origin.address.to_canonical().to_string(),
+            State::Closed => return,
+        };
+        self.line(cx).command("ERROR").trailing(&format!("Closing link: {host} ({reason})"));
+        // Whatever waits is not answered any more, but what was written is.
+        self.flow.abandon(&self.settings.irc_name, &mut self.batches, &mut cx.lines);
+        cx.out.close(close);
+    }
+}
+
+impl Session for IrcSession {
+    fn on_bytes(&mut self, now: Now, bytes: &[u8], out: &mut Outbox) {
+        if matches!(self.state, State::Closed) {
+            return;
+        }
+        (self.heard_at, self.pinged) = (now.at, false);
+        if let State::Registering(registering) = &mut self.state {
+            registering.begun(now);
+        }
+        match self.carrier {
+            Carrier::Stream => self.decoder.feed(bytes),
+            // One message is one line: without an end, but for the clients that send one all the same.
+            Carrier::Messages => match check(bytes.strip_suffix(b"\n").unwrap_or(bytes)) {
+                Ok(line) if line.contains('\n') => self.decoder.feed(b"\r \n"),
+                Ok(line) => {
+                    self.decoder.feed(line.as_bytes());
+                    self.decoder.feed(b"\n");
+                }
+                // The decoder says of these what it says of such lines.
+                Err(_) => {
+                    self.decoder.feed(bytes);
+                    self.decoder.feed(b"\n");
+                }
+            },
+        }
+        self.call(now, out, Self::read);
+    }
+
+    fn on_eof(&mut self, now: Now, out: &mut Outbox) {
+        self.ended = true;
+        self.call(now, out, Self::read);
+    }
+
+    fn on_event(&mut self, now: Now, event: &Shared, out: &mut Outbox) {
+        self.call(now, out, |session, cx| session.on_happened(cx, event));
+    }
+
+    fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
+        self.call(now, out, |session, cx| {
+            session.on_answer(cx, reply);
+            session.read(cx);
+        });
+    }
+
+    fn on_timer(&mut self, now: Now, out: &mut Outbox) {
+        self.call(now, out, |session, cx| {
+            if session.resume_at.is_some_and(|at| at <= now.at) {
+                session.resume_at = None;
+                session.read(cx);
+            }
+            session.on_silence(cx);
+        });
+    }
+
+    fn on_shutdown(&mut self, now: Now, out: &mut Outbox) {
+        self.call(now, out, |session, cx| session.end(cx, Close::Shutdown, "Server going down"));
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let silence = match &self.state {
+            State::Registering(registering) => registering.deadline(&self.settings),
+            State::Active(_) => self.silence_at(),
+            State::Closed => return None,
+        };
+        [Some(silence), self.resume_at].into_iter().flatten().min()
+    }
+
+    fn user_name(&self) -> Option<&str> {
+        match &self.state {
+            State::Active(active) => Some(active.card.name().as_str()),
+            State::Registering(_) | State::Closed => None,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The last messages, remembered for what refers to them: reactions, and taking one back.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::{Effect, EventId, Hub, Kind, Now, Ranks, Reaction, Refusal, Reply, Scope, SessionId, Shared, To};
+
+/// How much of a message a reaction quotes, in characters.
+const EXCERPT_CHARS_MAX: usize = 40;
+
+/// The last messages of all rooms and people, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Recent(VecDeque<Shared>);
+
+impl Recent {
+    /// Remembers a message, and forgets the oldest if there are more than `max`.
+    pub(crate) fn push(&mut self, message: Shared, max: usize) {
+        self.0.push_back(message);
+        while self.0.len() > max {
+            self.0.pop_front();
+        }
+    }
+
+    fn find(&self, id: EventId) -> Option<&Shared> {
+        let at = self.0.binary_search_by_key(&id, |event| event.id).ok()?;
+        self.0.get(at)
+    }
+
+    fn forget(&mut self, id: EventId) {
+        if let Ok(at) = self.0.binary_search_by_key(&id, |event| event.id) {
+            self.0.remove(at);
+        }
+    }
+}
+
+impl Hub {
+    /// What everybody can be shown of a reaction.
+    pub(crate) fn reaction(&self, with: &str, to: Option<EventId>) -> Reaction {
+        let message = to.and_then(|id| self.recent.find(id));
+        let text = message.and_then(|message| match &message.kind {
+            Kind::Message { text, .. } => Some(text.as_str()),
+            _ => None,
+        });
+        Reaction { with: self.phrase(with), to: text.map(excerpt) }
+    }
+
+    /// Takes a message back: its sender may, and who keeps order where it was said.
+    pub(crate) fn redact(
+        &mut self,
+        now: Now,
+        from: SessionId,
+        (to, id): (To, EventId),
+        reason: Option<&str>,
+        echo: bool,
+        fx: &mut Vec<Effect>,
+    ) -> Result<Reply, Refusal> {
+        let by = self.speaker(from)?;
+        self.check_rate(now, from)?;
+        let (scope, to, _) = self.reachable(from, &by, to, echo)?;
+        let message = self.recent.find(id).ok_or(Refusal::NoSuchMessage)?;
+        let Kind::Message { from: author, scope: said, .. } = &message.kind else {
+            return Err(Refusal::NoSuchMessage);
+        };
+        let same_place = match (&scope, said) {
+            (Scope::Room(here), Scope::Room(there)) => here.id() == there.id(),
+            (Scope::Private { to: Some(here), .. }, Scope::Private { to: Some(there), .. }) => {
+                let pair = [by.user(), here.user()];
+                pair.contains(&author.user()) && pair.contains(&there.user())
+            }
+            _ => false,
+        };
+        if !same_place {
+            return Err(Refusal::NoSuchMessage);
+        }
+        let rules = match &scope {
+            Scope::Room(room) => self.power(by.user(), room.id()).reach(Ranks::HALF_OPERATOR),
+            Scope::Ranked { .. } | Scope::Private { .. } => false,
+        };
+        if author.user() != by.user() && !rules {
+            return Err(Refusal::NotYourMessage);
+        }
+        self.recent.forget(id);
+        let reason: Option<Arc<str>> =
+            reason.filter(|reason| !reason.is_empty()).map(|reason| self.phrase(reason));
+        let event = self.event(now, Kind::Redact { by, scope, message: id, reason });
+        self.deliver_to(to, event, fx);
+        Ok(Reply::Done)
+    }
+}
+
+/// The beginning of a text, on one line.
+fn excerpt(text: &str) -> Arc<str> {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(EXCERPT_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()).into(),
+        None => line.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn excerpts_are_short_and_on_one_line() {
+        assert_eq!(&*excerpt("a\nb"), "a b");
+        assert_eq!(excerpt(&"é".repeat(100)).chars().count(), 41);
+    }
+}
