@@ -103,6 +103,9 @@ struct Framed {
     verdict: Verdict,
 }
 
+/// What a TLS handshake begins with, and none of the others.
+const TLS_FIRST: u8 = 0x16;
+
 /// No beginning is longer.
 const SEEN_MAX: usize = 16;
 
@@ -128,6 +131,15 @@ impl Detector {
         }
         *self = probe;
         Verdict::Undecided
+    }
+
+    /// The same where only `dialect` is spoken: with or without TLS is all there is to find out.
+    pub fn feed_pinned(&mut self, dialect: Dialect, bytes: &[u8]) -> Verdict {
+        match self.feed(bytes) {
+            Verdict::Tls => Verdict::Tls,
+            Verdict::Undecided if self.seen() == [TLS_FIRST] => Verdict::Undecided,
+            Verdict::Undecided | Verdict::Http | Verdict::Dialect(_) => Verdict::Dialect(dialect),
+        }
     }
 
     /// The bytes that were fed while they did not decide anything.
@@ -263,6 +275,21 @@ mod tests {
             }
             assert_eq!(detector.seen(), before);
             assert_eq!(detector.feed(&[*last]), verdict, "{}", start.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn where_one_protocol_is_spoken_only_tls_is_told_apart() {
+        const ROOMS: Verdict = Verdict::Dialect(Dialect::Rooms);
+        let pinned = |parts: &[&[u8]]| {
+            let mut detector = Detector::default();
+            parts.iter().map(|part| detector.feed_pinned(Dialect::Rooms, part)).collect::<Vec<_>>()
+        };
+        assert_eq!(pinned(&[b"\x16\x03\x01"]), [Verdict::Tls]);
+        assert_eq!(pinned(&[b"\x16", b"\x03"]), [Verdict::Undecided, Verdict::Tls]);
+        assert_eq!(pinned(&[b"\x16", b"_den"]), [Verdict::Undecided, ROOMS]);
+        for first in [&b"G"[..], b"GET / ", b"{", b"REGISTER TOSEND ", b"ana_den", b"\0"] {
+            assert_eq!(pinned(&[first]), [ROOMS]);
         }
     }
 

@@ -12,23 +12,27 @@ use crate::rooms::RoomsSession;
 use crate::tmp::TmpSession;
 use crate::{Session, Settings};
 
-/// What is known of a connection before its first byte.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What a session should know of how its connection came about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Opening {
-    /// The room that its address names, in dialects that have rooms in their addresses.
+    /// The room that the connection's address names, in dialects that have rooms in their addresses.
     pub room: Option<String>,
-    /// How its bytes are carried.
+    /// What carries the session's messages.
     pub carrier: Carrier,
+    /// The SHA-256 of the certificate that the client has shown, and has the key of. Nobody vouches for it.
+    pub certificate: Option<[u8; 32]>,
 }
 
-/// How a connection's bytes are carried, for dialects that are spoken over more than one thing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What carries a session's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Carrier {
-    /// As a stream: the dialect itself tells where a message ends.
+    /// A stream of bytes: it knows nothing of messages.
     #[default]
     Stream,
-    /// As messages, each of which is one of the dialect's (IRCv3 WebSocket).
-    Messages,
+    /// WebSocket: each item in [`Outbox::wire`](crate::Outbox) is a text message, and has to be UTF-8.
+    WebSocketText,
+    /// WebSocket: each item in [`Outbox::wire`](crate::Outbox) is a binary message.
+    WebSocketBinary,
 }
 
 /// Opens a session of the origin's dialect.

@@ -17,7 +17,7 @@ pub struct Origin {
     pub dialect: Dialect,
     /// The address it was seen to come from.
     pub address: IpAddr,
-    /// Whether nobody on the way can read along (TLS).
+    /// Whether nobody on the way can read along: TLS.
     pub secure: bool,
 }
 

@@ -25,7 +25,8 @@ pub(crate) enum Command {
     /// with a warning.
     ///
     /// On its standard input it takes /info (who is registered with bridge), /help and /quit. Ctrl-C or SIGTERM
-    /// ends it after everybody has been told; a second Ctrl-C ends it at once. SIGHUP reads log.level again.
+    /// ends it after everybody has been told; a second Ctrl-C ends it at once. SIGHUP reads
+    /// log.level, the certificate and its key again.
     Serve(Serve),
     /// As serve, on one port, spelled as the tcp_chat package spells it
     Server(Server),
@@ -83,6 +84,12 @@ pub(crate) struct Common {
     /// The room that whoever names no room is in
     #[arg(long, value_name = "NAME")]
     pub(crate) lobby: Option<String>,
+    /// Take TLS on every port: the file with the certificate and its chain, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The file with the certificate's private key, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// How much to log: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<Level>,

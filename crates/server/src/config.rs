@@ -7,11 +7,15 @@ use std::time::Duration;
 use gateway::Settings;
 use hub::{Dialect, HubConfig};
 
+use crate::tls::TlsFiles;
+
 /// What the server is told to do.
 #[derive(Debug, Clone, Default)]
 pub struct ServerConfig {
     /// Where to listen.
     pub listeners: Vec<Listener>,
+    /// What to prove the server's identity with: then every port takes TLS too.
+    pub tls: Option<TlsFiles>,
     /// How many threads serve connections; `None`: one for each core.
     pub reactors: Option<usize>,
     /// Limits of connections.

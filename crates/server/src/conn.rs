@@ -7,17 +7,18 @@
 //! ```
 //!
 //! Each method does something to the connection and leaves the rest to the turn: commands for the hub, and a
-//! mark that the connection has to be looked at when the turn flushes. What comes in is `intake.rs`.
+//! mark that the connection has to be looked at when the turn flushes. What comes in is `intake.rs`, what goes
+//! out `outlet.rs`.
 
 use std::fmt::Display;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gateway::bridge::RingSession;
 use gateway::detect::Detector;
-use gateway::{Close, Opening, Outbox, Session};
+use gateway::{Carrier, Close, Opening, Outbox, Session};
 use hub::{CallId, Dialect, Now, Origin, Refusal, Reply, SessionId, Shared as Event};
 use mio::net::TcpStream;
 
@@ -25,6 +26,7 @@ use crate::inbox::Newcomer;
 use crate::metrics::Kind;
 use crate::queue::WriteQueue;
 use crate::shared::Ask;
+use crate::tls::Tls;
 use crate::turn::Turn;
 use crate::ws::{self, WebSocket};
 
@@ -43,7 +45,9 @@ pub(crate) struct Conn {
     kind: Kind,
     /// There once the peer has made its connection a WebSocket.
     pub(crate) websocket: Option<Box<WebSocket>>,
-    queue: WriteQueue,
+    /// There once the peer has begun a TLS handshake.
+    pub(crate) tls: Option<Box<Tls>>,
+    pub(crate) queue: WriteQueue,
     /// The connection's own deadline; a session has another.
     pub(crate) deadline: Option<Instant>,
     /// Its entry among the reactor's timers.
@@ -53,9 +57,9 @@ pub(crate) struct Conn {
     /// The server is full: say so as soon as the protocol is known.
     pub(crate) turned_away: bool,
     /// Among those that the turn looks at when it flushes.
-    marked: bool,
+    pub(crate) marked: bool,
     /// The socket takes no more until it says so.
-    blocked: bool,
+    pub(crate) blocked: bool,
     /// Among those that the reactor reads again without being told to.
     pub(crate) unread: bool,
     /// The kernel has seen the end of the input, which may still have to be read.
@@ -63,7 +67,7 @@ pub(crate) struct Conn {
     /// Nothing more will come from the peer.
     pub(crate) read_closed: bool,
     /// Everything was written and the peer knows that nothing follows.
-    write_closed: bool,
+    pub(crate) write_closed: bool,
     /// To be dropped when the turn flushes.
     pub(crate) gone: bool,
 }
@@ -128,6 +132,7 @@ impl Conn {
             stage,
             kind,
             websocket: None,
+            tls: None,
             queue: WriteQueue::default(),
             deadline: None,
             armed: None,
@@ -163,8 +168,7 @@ impl Conn {
     /// Takes the connection out of the books.
     pub(crate) fn forget(&mut self, turn: &mut Turn) {
         turn.timers.disarm(self.slot(), &mut self.armed);
-        turn.tally.queued -= self.queue.bytes() as i64;
-        self.queue.clear();
+        self.forget_queued(turn);
         if !matches!(self.stage, Stage::Web(_)) {
             turn.shared.metrics.connection(Some(self.kind), None);
         }
@@ -180,10 +184,13 @@ impl Conn {
         turn.timers.arm(self.id.slot() as usize, &mut self.armed, want);
     }
 
-    /// Opens a session.
-    pub(crate) fn open(&mut self, dialect: Dialect, opening: Opening, turn: &mut Turn) {
+    /// Opens a session. `room` is what the connection's address names.
+    pub(crate) fn open(&mut self, dialect: Dialect, room: Option<String>, turn: &mut Turn) {
         self.become_kind(Kind::Dialect(dialect), turn);
-        let origin = Origin { dialect, address: self.peer.ip(), secure: false };
+        let origin = Origin { dialect, address: self.peer.ip(), secure: self.tls.is_some() };
+        let carrier = self.websocket.as_ref().map_or(Carrier::Stream, |websocket| websocket.carrier);
+        let certificate = self.tls.as_ref().and_then(|tls| tls.fingerprint());
+        let opening = Opening { room, carrier, certificate };
         let mut session = gateway::open(&turn.shared.settings, origin, turn.now, opening);
         if self.turned_away {
             // The protocol's way of saying that the server goes away is its way of saying that it has no place.
@@ -257,42 +264,6 @@ impl Conn {
         self.rearm(turn);
     }
 
-    /// Queues a session's message.
-    fn push_message(&mut self, message: Bytes, turn: &mut Turn) {
-        if self.websocket.is_some() {
-            self.push(Some(ws::text_header(message.len())), message, turn);
-        } else {
-            self.push(None, message, turn);
-        }
-    }
-
-    /// Queues bytes as they are.
-    pub(crate) fn push(&mut self, header: Option<crate::queue::Header>, bytes: Bytes, turn: &mut Turn) {
-        if self.gone {
-            return;
-        }
-        let before = self.queue.bytes();
-        if let Some(header) = header {
-            self.queue.push_header(header, &mut turn.spare);
-        }
-        self.queue.push(bytes, &mut turn.spare);
-        turn.tally.queued += (self.queue.bytes() - before) as i64;
-        self.mark(turn);
-        if self.queue.cost() > turn.shared.limits.queue_bytes_max {
-            self.relieve(turn);
-        }
-    }
-
-    /// More waits than may: writes early, and if the peer doesn't take it, gives it up.
-    fn relieve(&mut self, turn: &mut Turn) {
-        self.write(turn);
-        let queued = self.queue.bytes();
-        if self.queue.cost() > turn.shared.limits.queue_bytes_max {
-            self.close(&Close::SlowReader { queued }, turn);
-            self.drop_now(turn);
-        }
-    }
-
     /// Ends the session for one of its own reasons.
     pub(crate) fn close(&mut self, close: &Close, turn: &mut Turn) {
         self.end(close.reason(), close, turn);
@@ -337,53 +308,6 @@ impl Conn {
         self.drop_now(turn);
     }
 
-    fn drop_now(&mut self, turn: &mut Turn) {
-        turn.tally.queued -= self.queue.bytes() as i64;
-        self.queue.clear();
-        self.gone = true;
-        self.mark(turn);
-    }
-
-    /// Writes what waits, and sees a closing connection to its end.
-    pub(crate) fn flush(&mut self, turn: &mut Turn) {
-        self.marked = false;
-        self.write(turn);
-        if !matches!(self.stage, Stage::Closing) || !self.queue.is_empty() || self.gone {
-            return;
-        }
-        if self.read_closed {
-            self.gone = true;
-        } else if !self.write_closed {
-            // Closing at once would throw away our last answer if the peer has said something that we haven't
-            // read: the kernel then answers with a reset. So only our side is shut, until the peer's is too.
-            self.write_closed = true;
-            self.gone = self.socket.shutdown(Shutdown::Write).is_err();
-        }
-    }
-
-    fn write(&mut self, turn: &mut Turn) {
-        if self.blocked || self.queue.is_empty() || matches!(self.stage, Stage::Dialing(_)) {
-            return;
-        }
-        let before = self.queue.bytes();
-        let result = self.queue.write_to(&mut self.socket, &mut turn.spare);
-        let written = before - self.queue.bytes();
-        turn.tally.bytes_out += written as u64;
-        turn.tally.queued -= written as i64;
-        match result {
-            Ok(blocked) => self.blocked = blocked,
-            Err(_) => self.lost(turn),
-        }
-    }
-
-    /// The socket takes more.
-    pub(crate) fn on_writable(&mut self, turn: &mut Turn) {
-        self.blocked = false;
-        if !self.queue.is_empty() {
-            self.mark(turn);
-        }
-    }
-
     /// The deadline has come, or the session's.
     pub(crate) fn on_wake(&mut self, turn: &mut Turn) {
         self.armed = None;
@@ -397,6 +321,9 @@ impl Conn {
 
     fn on_deadline(&mut self, turn: &mut Turn) {
         match &self.stage {
+            Stage::Undecided(_) if self.tls.as_ref().is_some_and(|tls| tls.is_handshaking()) => {
+                self.close(&Close::LoginTimeout, turn);
+            }
             Stage::Undecided(detector) if detector.seen().is_empty() => self.close(&Close::Idle, turn),
             Stage::Undecided(_) => self.settle(turn),
             Stage::Http(_) => self.close(&Close::LoginTimeout, turn),

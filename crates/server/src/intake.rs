@@ -3,9 +3,8 @@
 use std::io::{ErrorKind, Read};
 
 use bytes::Bytes;
-use gateway::Close;
-use gateway::Opening;
 use gateway::detect::Verdict;
+use gateway::{Carrier, Close};
 use hub::Dialect;
 use tungstenite::protocol::frame::coding::CloseCode;
 
@@ -21,13 +20,20 @@ impl Conn {
         if self.read_closed || self.gone || matches!(self.stage, Stage::Web(_)) {
             return false;
         }
-        match self.socket.read(buffer) {
+        // What is left of earlier TLS records comes before what comes now.
+        let held = self.tls.as_ref().map_or(0, |tls| tls.put_back(buffer));
+        match self.socket.read(&mut buffer[held..]) {
             Ok(0) => self.on_end_of_input(turn),
             Ok(len) => {
                 turn.tally.bytes_in += len as u64;
-                self.on_bytes(&buffer[..len], turn);
+                let end = held + len;
+                if self.tls.is_some() {
+                    self.on_records(&mut buffer[..end], turn);
+                } else {
+                    self.on_bytes(&buffer[..end], turn);
+                }
                 // Less than was asked for is all there is, but for the end, which comes by itself.
-                return len == buffer.len() || self.input_ends;
+                return end == buffer.len() || self.input_ends;
             }
             Err(error) => match error.kind() {
                 ErrorKind::Interrupted => return true,
@@ -38,12 +44,15 @@ impl Conn {
         false
     }
 
-    fn on_bytes(&mut self, bytes: &[u8], turn: &mut Turn) {
+    pub(crate) fn on_bytes(&mut self, bytes: &[u8], turn: &mut Turn) {
         match &mut self.stage {
             Stage::Undecided(detector) => {
                 let seen = *detector;
                 let verdict = match self.pinned {
                     None | Some(Dialect::Tmp) => detector.feed(bytes),
+                    Some(dialect) if self.tls.is_none() && turn.shared.tls.is_on() => {
+                        detector.feed_pinned(dialect, bytes)
+                    }
                     Some(dialect) => Verdict::Dialect(dialect),
                 };
                 if seen.seen().is_empty() {
@@ -64,19 +73,20 @@ impl Conn {
 
     /// The first bytes have been looked at; `bytes` is all of them.
     fn on_verdict(&mut self, verdict: Verdict, bytes: &[u8], turn: &mut Turn) {
-        let kind = match verdict {
-            Verdict::Undecided | Verdict::Tls => Kind::Undecided,
-            Verdict::Http => Kind::Http,
-            Verdict::Dialect(dialect) => Kind::Dialect(dialect),
+        let word = match verdict {
+            Verdict::Undecided => "undecided",
+            Verdict::Tls => "tls",
+            Verdict::Http => "http",
+            Verdict::Dialect(dialect) => dialect.as_str(),
         };
-        tracing::debug!(peer = %self.peer, verdict = kind.as_str(), bytes = bytes.len(), "detected");
+        tracing::debug!(peer = %self.peer, verdict = word, bytes = bytes.len(), "detected");
         match verdict {
-            Verdict::Tls => self.end("tls", &"the peer speaks TLS, which isn't configured", turn),
+            Verdict::Tls => self.begin_tls(bytes, turn),
             Verdict::Dialect(_) if self.pinned == Some(Dialect::Tmp) => {
                 self.end("protocol", &"no WebSocket handshake on a port for tmp", turn);
             }
             Verdict::Dialect(dialect) => {
-                self.open(dialect, Opening::default(), turn);
+                self.open(dialect, None, turn);
                 self.on_bytes(bytes, turn);
             }
             Verdict::Undecided | Verdict::Http => {
@@ -96,7 +106,8 @@ impl Conn {
     /// No more bytes will tell the protocol: what came begins like a keyword and isn't one.
     pub(crate) fn settle(&mut self, turn: &mut Turn) {
         if let Stage::Undecided(detector) = self.stage {
-            self.on_verdict(Verdict::Dialect(Dialect::Rooms), detector.seen(), turn);
+            let dialect = self.pinned.unwrap_or(Dialect::Rooms);
+            self.on_verdict(Verdict::Dialect(dialect), detector.seen(), turn);
         }
     }
 
@@ -120,8 +131,8 @@ impl Conn {
                 let frames = head.split_off(len);
                 self.push(None, Bytes::from(response), turn);
                 let limit = turn.shared.settings.frame_bytes_max;
-                self.websocket = Some(Box::new(WebSocket::new(turn.now.at, limit)));
-                self.open(Dialect::Tmp, Opening { room, ..Opening::default() }, turn);
+                self.websocket = Some(Box::new(WebSocket::new(turn.now.at, limit, Carrier::WebSocketText)));
+                self.open(Dialect::Tmp, room, turn);
                 self.on_frames(&frames, turn);
             }
         }

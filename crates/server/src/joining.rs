@@ -17,15 +17,17 @@ pub struct Hint {
 }
 
 /// How to join from each protocol that is spoken on one of the open ports. `host` says how people reach the
-/// address of a port; `lobby` is the room for those who name none.
+/// address of a port; `lobby` is the room for those who name none; `secure` is whether WebSockets go by TLS, without
+/// which a page that came by TLS may not open any.
 pub fn hints(
     open: &[(SocketAddr, Option<Dialect>)],
     lobby: &str,
+    secure: bool,
     host: impl Fn(IpAddr) -> String,
 ) -> Vec<Hint> {
     let hint = |dialect| {
         let address = door(open, Some(dialect)).or_else(|| door(open, None))?;
-        Some(hint(dialect, &host(address.ip()), address.port(), lobby))
+        Some(hint(dialect, &host(address.ip()), address.port(), lobby, secure))
     };
     Dialect::ALL.into_iter().filter_map(hint).collect()
 }
@@ -35,12 +37,13 @@ fn door(open: &[(SocketAddr, Option<Dialect>)], spoken: Option<Dialect>) -> Opti
     open.iter().find(|(_, dialect)| *dialect == spoken).map(|(address, _)| *address)
 }
 
-fn hint(dialect: Dialect, host: &str, port: u16, lobby: &str) -> Hint {
+fn hint(dialect: Dialect, host: &str, port: u16, lobby: &str, secure: bool) -> Hint {
     let netcat = format!("nc {host} {port}");
     // An IPv6 address has colons of its own.
     let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let scheme = if secure { "wss" } else { "ws" };
     let (first, then) = match dialect {
-        Dialect::Tmp => (format!("ws://{address}/"), "/NAME instead of / is the room NAME".to_owned()),
+        Dialect::Tmp => (format!("{scheme}://{address}/"), "/NAME instead of / is the room NAME".to_owned()),
         Dialect::Muca => {
             (netcat, r#"then type: {"CMD": "JOIN", "UN": "yourname", "UID": "yourname"}"#.to_owned())
         }
@@ -71,7 +74,7 @@ mod tests {
     #[test]
     fn a_port_of_its_own_comes_before_one_for_all() {
         let open = [open("[::1]:5050", None), open("127.0.0.1:8888", Some(Dialect::Rooms))];
-        let hints = hints(&open, "den", |ip| ip.to_string());
+        let hints = hints(&open, "den", false, |ip| ip.to_string());
         let firsts: Vec<_> = hints.iter().map(|hint| hint.first.as_str()).collect();
         assert_eq!(
             firsts,
@@ -89,7 +92,7 @@ mod tests {
 
     #[test]
     fn protocols_that_nobody_listens_for_are_left_out() {
-        let hints = hints(&[open("127.0.0.1:1", Some(Dialect::Muca))], "lobby", |ip| ip.to_string());
+        let hints = hints(&[open("127.0.0.1:1", Some(Dialect::Muca))], "lobby", false, |ip| ip.to_string());
         assert_eq!(hints.iter().map(|hint| hint.dialect).collect::<Vec<_>>(), [Dialect::Muca]);
     }
 }

@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::Listener;
 use crate::inbox::Newcomer;
 use crate::shared::Shared;
+use crate::tls::TlsError;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -32,6 +33,9 @@ pub enum BindError {
     /// No listener was given, or none of the optional ones could be had.
     #[error("nothing to listen on\n  give at least one address with --listen ADDR[=PROTOCOL]")]
     NoListener,
+    /// A certificate or a key that can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The hub can't be made of its configuration.
     #[error("the hub's configuration: {0}")]
     Hub(#[from] hub::Refusal),

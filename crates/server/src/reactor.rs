@@ -19,6 +19,7 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use crate::conn::{Conn, Stage};
+use crate::http::Visitor;
 use crate::inbox::{Newcomer, News};
 use crate::listen::Door;
 use crate::shared::Shared;
@@ -314,8 +315,8 @@ impl Reactor {
         let _ = self.poll.registry().deregister(&mut conn.socket);
         self.forget(&mut conn);
         if let Stage::Web(read) = std::mem::replace(&mut conn.stage, Stage::Closing) {
-            let Conn { socket, peer, .. } = *conn;
-            self.turn.shared.web.visit(socket.into(), peer, read);
+            let Conn { socket, peer, tls, .. } = *conn;
+            self.turn.shared.web.visit(Visitor { socket: socket.into(), peer, tls, read });
         }
     }
 

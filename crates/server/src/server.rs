@@ -13,6 +13,7 @@ use crate::inbox::poll_and_inbox;
 use crate::listen::{self, BindError, Door, PortError};
 use crate::reactor::{Reactor, WAKER};
 use crate::shared::{REACTORS_MAX, Shared};
+use crate::tls::{Acceptor, TlsError, TlsFiles};
 use crate::verify;
 use crate::{Limits, ServerConfig};
 
@@ -42,7 +43,11 @@ impl Server {
     /// # Errors
     /// If a port that isn't optional can't be had, or the configuration is no good.
     pub fn bind(config: ServerConfig) -> Result<Self, BindError> {
-        let ServerConfig { listeners, reactors, limits, mut settings, mut hub, reload } = config;
+        let ServerConfig { listeners, tls, reactors, limits, mut settings, mut hub, reload } = config;
+        let acceptor = Acceptor::default();
+        if let Some(files) = &tls {
+            acceptor.load(files)?;
+        }
         hub.name_grace = hub.name_grace.max(NAME_GRACE);
         if hub.host_key == [0; 32] {
             getrandom::fill(&mut hub.host_key).map_err(std::io::Error::from)?;
@@ -74,7 +79,8 @@ impl Server {
         let (polls, inboxes): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         let limits = within_open_files(limits);
         let (web, visits) = Web::new(limits.http_connections_max);
-        let shared = Arc::new(Shared::new(hub, inboxes, settings, limits, listening, web, reload));
+        let shared =
+            Arc::new(Shared::new(hub, inboxes, settings, limits, listening, (web, reload), acceptor));
         let mut door = Some(Door::new(bound));
         let reactors = polls
             .into_iter()
@@ -166,6 +172,14 @@ impl Handle {
     /// Takes over who can become a server operator, as it was read anew.
     pub fn set_operators(&self, operators: hub::Operators) {
         self.shared.hub().set_operators(operators);
+    }
+
+    /// Reads certificate and key again, for connections that come from now on. Those that are there go on.
+    ///
+    /// # Errors
+    /// If they can't be used: then those that were used stay.
+    pub fn reload_tls(&self, files: &TlsFiles) -> Result<(), TlsError> {
+        self.shared.tls.load(files)
     }
 
     /// What bridge clients have registered.

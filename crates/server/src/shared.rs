@@ -16,6 +16,7 @@ use rustc_hash::FxHashMap;
 use crate::http::Web;
 use crate::inbox::{Inbox, Newcomer, News};
 use crate::metrics::{Metrics, Snapshot};
+use crate::tls::Acceptor;
 use crate::verify::{Check, Verifier};
 use crate::{Limits, Reload};
 
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) web: Web,
+    pub(crate) tls: Acceptor,
     /// Where the server listens, with the pinned protocol.
     pub(crate) listening: Vec<(SocketAddr, Option<Dialect>)>,
     /// The room for those who name none.
@@ -65,8 +67,8 @@ impl Shared {
         mut settings: Settings,
         limits: Limits,
         listening: Vec<(SocketAddr, Option<Dialect>)>,
-        web: Web,
-        reload: Reload,
+        (web, reload): (Web, Reload),
+        tls: Acceptor,
     ) -> Self {
         let lobby = hub.config().lobby.clone();
         let clock = Clock::new();
@@ -80,6 +82,7 @@ impl Shared {
             metrics: Metrics::default(),
             clock,
             web,
+            tls,
             listening,
             lobby,
             connections: AtomicUsize::new(0),

@@ -9,6 +9,7 @@ use crate::metrics::Tally;
 use crate::queue::Spare;
 use crate::shared::{Ask, Shared};
 use crate::timers::Timers;
+use crate::tls::Scratch;
 
 /// What a connection needs from its reactor, and what it leaves there.
 pub(crate) struct Turn {
@@ -22,6 +23,10 @@ pub(crate) struct Turn {
     pub(crate) timers: Timers,
     pub(crate) tally: Tally,
     pub(crate) spare: Spare,
+    /// Storage for what is being encrypted.
+    pub(crate) scratch: Scratch,
+    /// Storage for what was decrypted.
+    pub(crate) text: Vec<u8>,
     /// Storage for the next call to a session.
     pub(crate) out: Outbox,
 }
@@ -36,6 +41,8 @@ impl Turn {
             timers: Timers::default(),
             tally: Tally::default(),
             spare: Spare::default(),
+            scratch: Scratch::default(),
+            text: Vec::new(),
             out: Outbox::default(),
         }
     }

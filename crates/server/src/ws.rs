@@ -10,6 +10,7 @@ use std::io::Cursor;
 use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
+use gateway::Carrier;
 use proto::ProtocolError;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
@@ -23,6 +24,8 @@ const CONTROL_BYTES_MAX: u64 = 125;
 #[derive(Debug)]
 pub(crate) struct WebSocket {
     pub(crate) decoder: Decoder,
+    /// What messages go as.
+    pub(crate) carrier: Carrier,
     /// When something last came from the peer, of any kind.
     pub(crate) heard: Instant,
     /// A ping was sent and nothing came since.
@@ -32,13 +35,20 @@ pub(crate) struct WebSocket {
 }
 
 impl WebSocket {
-    pub(crate) fn new(now: Instant, message_bytes_max: usize) -> Self {
+    pub(crate) fn new(now: Instant, message_bytes_max: usize, carrier: Carrier) -> Self {
         Self {
             decoder: Decoder::new(message_bytes_max),
+            carrier,
             heard: now,
             pinged: false,
             close_code: CloseCode::Normal,
         }
+    }
+
+    /// The header of a whole message with a payload of this length.
+    pub(crate) fn header(&self, len: usize) -> Header {
+        let data = if self.carrier == Carrier::WebSocketBinary { Data::Binary } else { Data::Text };
+        header(OpCode::Data(data), len)
     }
 }
 
@@ -207,11 +217,6 @@ fn close_code(payload: &[u8]) -> Result<CloseCode, Failure> {
         return Err(Failure { code: CloseCode::Invalid, error });
     }
     Ok(code)
-}
-
-/// The header of a whole text message with a payload of this length.
-pub(crate) fn text_header(len: usize) -> Header {
-    header(OpCode::Data(Data::Text), len)
 }
 
 /// A pong with the ping's payload: header and payload.

@@ -131,7 +131,7 @@ impl IrcSession {
     fn send(&self, lines: &Bytes, out: &mut Outbox) {
         match self.carrier {
             Carrier::Stream => out.send(lines.clone()),
-            Carrier::Messages => {
+            Carrier::WebSocketText | Carrier::WebSocketBinary => {
                 let mut start = 0;
                 while let Some(at) = lines.get(start..).and_then(|rest| memchr::memchr(b'\n', rest)) {
                     let end = start + at;
@@ -346,18 +346,20 @@ impl Session for IrcSession {
         match self.carrier {
             Carrier::Stream => self.decoder.feed(bytes),
             // One message is one line: without an end, but for the clients that send one all the same.
-            Carrier::Messages => match check(bytes.strip_suffix(b"\n").unwrap_or(bytes)) {
-                Ok(line) if line.contains('\n') => self.decoder.feed(b"\r \n"),
-                Ok(line) => {
-                    self.decoder.feed(line.as_bytes());
-                    self.decoder.feed(b"\n");
+            Carrier::WebSocketText | Carrier::WebSocketBinary => {
+                match check(bytes.strip_suffix(b"\n").unwrap_or(bytes)) {
+                    Ok(line) if line.contains('\n') => self.decoder.feed(b"\r \n"),
+                    Ok(line) => {
+                        self.decoder.feed(line.as_bytes());
+                        self.decoder.feed(b"\n");
+                    }
+                    // The decoder says of these what it says of such lines.
+                    Err(_) => {
+                        self.decoder.feed(bytes);
+                        self.decoder.feed(b"\n");
+                    }
                 }
-                // The decoder says of these what it says of such lines.
-                Err(_) => {
-                    self.decoder.feed(bytes);
-                    self.decoder.feed(b"\n");
-                }
-            },
+            }
         }
         self.call(now, out, Self::read);
     }

@@ -31,7 +31,7 @@ pub(crate) fn opening(dialect: Dialect, argument: Option<&str>) -> gateway::Open
     match dialect {
         Dialect::Tmp => gateway::Opening { room: argument.map(str::to_owned), ..Default::default() },
         Dialect::Irc if argument == Some("websocket") => {
-            gateway::Opening { carrier: gateway::Carrier::Messages, ..Default::default() }
+            gateway::Opening { carrier: gateway::Carrier::WebSocketText, ..Default::default() }
         }
         Dialect::Muca | Dialect::Rooms | Dialect::Bridge | Dialect::Messenger | Dialect::Irc => {
             gateway::Opening::default()

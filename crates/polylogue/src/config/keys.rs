@@ -2,6 +2,7 @@
 //! environment, `polylogue config` and the errors are all made from this table, so they agree.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use hub::{Name, RoomName};
 
@@ -76,6 +77,7 @@ pub(super) fn sections_in_words() -> String {
 /// All sections, in the order in which they are printed.
 pub(super) const SECTIONS: &[Section] = &[
     Section { name: "server", about: "What the server is called and where it listens." },
+    Section { name: "tls", about: "Encryption: with these two, every port takes TLS as well." },
     Section { name: "log", about: "The log, which goes to the standard error." },
     Section { name: "limits", about: "What one client, and all together, may take." },
     Section { name: "dialects", about: "What several protocols have in common." },
@@ -84,6 +86,15 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "bridge", about: "Clients that look for a partner and then talk directly." },
     Section { name: "messenger", about: "REGISTER TOSEND and TORECV, SEND and FORWARD." },
 ];
+
+/// A file's name, or nothing.
+fn named(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| text.into())
+}
+
+fn shown(file: &Option<PathBuf>) -> String {
+    file.as_ref().map_or_else(String::new, |file| file.display().to_string())
+}
 
 const DAY_S: u64 = 24 * 60 * 60;
 const MIB: u64 = 1024 * 1024;
@@ -151,9 +162,38 @@ pub(super) static KEYS: &[Key] = &[
         Field::Size(0..=64, |config| &mut config.threads),
     ),
     Key::new(
+        "tls",
+        "cert",
+        &[
+            "The file with the server's certificate in PEM, and after it those that lead to one that clients know",
+            "(an ACME client's fullchain.pem). SIGHUP reads both files again; who is connected stays.",
+        ],
+        Field::Text(
+            "a file's name",
+            |config| shown(&config.tls.cert),
+            |config, text| {
+                config.tls.cert = named(text);
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "tls",
+        "key",
+        &["The file with the certificate's private key in PEM, without a passphrase (privkey.pem)."],
+        Field::Text(
+            "a file's name",
+            |config| shown(&config.tls.key),
+            |config, text| {
+                config.tls.key = named(text);
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
         "log",
         "level",
-        &["error, warn, info, debug or trace. Read again on SIGHUP, as the only key."],
+        &["error, warn, info, debug or trace. Read again on SIGHUP."],
         Field::Text(
             Level::EXPECTED,
             |config| config.log.level.to_string(),

@@ -13,7 +13,7 @@ mod tests;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(crate) use listen::Listen;
 pub(crate) use log::{Format, Level};
@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) lan: bool,
     /// The log.
     pub(crate) log: log::Log,
+    /// The files that prove the server's identity.
+    pub(crate) tls: Tls,
     /// Threads that serve connections; 0: one for each core.
     pub(crate) threads: usize,
     /// What the server's sockets are told.
@@ -36,6 +38,15 @@ pub(crate) struct Config {
     pub(crate) hub: hub::HubConfig,
     /// What the sessions are told.
     pub(crate) gateway: gateway::Settings,
+}
+
+/// Files in PEM; both or none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tls {
+    /// The certificate and those that lead from it to one that clients know.
+    pub(crate) cert: Option<PathBuf>,
+    /// Its private key.
+    pub(crate) key: Option<PathBuf>,
 }
 
 impl Config {

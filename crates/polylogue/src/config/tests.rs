@@ -62,6 +62,8 @@ fn no_two_keys_are_one() {
         ("server.name", "\"parrot\""),
         ("server.lobby", "\"hall\""),
         ("server.listen", "[\"127.0.0.1:1=rooms\"]"),
+        ("tls.cert", "\"chain.pem\""),
+        ("tls.key", "\"key.pem\""),
         ("log.level", "\"debug\""),
         ("log.format", "\"json\""),
         ("bridge.allow", "[\"192.0.2.0/24\"]"),
@@ -139,7 +141,7 @@ fn errors_name_file_line_key_and_the_nearest_key() {
         ),
         (
             "[xyzzy]\n",
-            "chat.toml:1: unknown section or key xyzzy\nhint: there are [server], [log], [limits], [dialects], \
+            "chat.toml:1: unknown section or key xyzzy\nhint: there are [server], [tls], [log], [limits], [dialects], \
              [muca], [rooms], [bridge], [messenger]",
         ),
     ] {

@@ -12,8 +12,8 @@ use super::doors::words;
 /// An open socket.
 pub(super) type Open = (SocketAddr, Option<Dialect>);
 
-/// The banner. `own` is this machine's address as others see it; `colour`: with the terminal's colours.
-pub(super) fn render(open: &[Open], lobby: &str, own: IpAddr, colour: bool) -> String {
+/// The banner. `tls`: every port takes TLS as well. `own` is this machine's address as others see it; `colour`: with the terminal's colours.
+pub(super) fn render(open: &[Open], lobby: &str, tls: bool, own: IpAddr, colour: bool) -> String {
     let (bold, plain) = if colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
     let mut text = String::new();
     for (address, dialect) in open {
@@ -27,10 +27,16 @@ pub(super) fn render(open: &[Open], lobby: &str, own: IpAddr, colour: bool) -> S
     // A port that is pinned to tmp answers a browser too.
     if let Some(address) = at(None).or_else(|| at(Some(Dialect::Tmp))) {
         let _ = writeln!(text, "\nopen {bold}http://{address}/{plain}");
+        if tls {
+            let _ = writeln!(text, "or   {bold}https://{address}/{plain}");
+        }
+    }
+    if tls {
+        text.push_str("\nevery port takes TLS as well: wss:// instead of ws://, and so on\n");
     }
     text.push_str("\nhow to join from each protocol:\n");
     let host = |ip: IpAddr| if ip.is_unspecified() { own.to_string() } else { ip.to_string() };
-    for Hint { dialect, first, then } in server::hints(open, lobby, host) {
+    for Hint { dialect, first, then } in server::hints(open, lobby, false, host) {
         let _ = writeln!(text, "  {:<10} {bold}{first:<26}{plain} {then}", dialect.as_str());
     }
     text.push_str(
@@ -82,12 +88,12 @@ how to join from each protocol:
 
 nothing is kept: this version has no store, what was said is gone when the server ends
 ";
-        assert_eq!(render(&open, "den", OWN, false), expected);
+        assert_eq!(render(&open, "den", false, OWN, false), expected);
     }
 
     #[test]
     fn an_unspecified_address_is_shown_as_one_that_can_be_reached() {
-        let text = render(&[open("0.0.0.0:5050", None)], "lobby", OWN, false);
+        let text = render(&[open("0.0.0.0:5050", None)], "lobby", false, OWN, false);
         assert!(text.contains("listening on 0.0.0.0:5050 for"), "{text}");
         assert!(text.contains("open http://198.51.100.7:5050/"), "{text}");
         assert!(text.contains("nc 198.51.100.7 5050"), "{text}");
@@ -95,14 +101,22 @@ nothing is kept: this version has no store, what was said is gone when the serve
 
     #[test]
     fn protocols_that_nobody_listens_for_are_left_out() {
-        let text = render(&[open("127.0.0.1:1", Some(Dialect::Muca))], "lobby", OWN, false);
+        let text = render(&[open("127.0.0.1:1", Some(Dialect::Muca))], "lobby", false, OWN, false);
         assert!(text.contains("muca") && !text.contains("rooms") && !text.contains("open http"), "{text}");
+    }
+
+    #[test]
+    fn tls_is_offered_where_there_is_a_certificate() {
+        let open = [open("127.0.0.1:5050", None)];
+        let text = render(&open, "lobby", true, OWN, false);
+        assert!(text.contains("or   https://127.0.0.1:5050/\n\nevery port takes TLS as well"), "{text}");
+        assert!(!render(&open, "lobby", false, OWN, false).contains("TLS"));
     }
 
     #[test]
     fn colour_only_where_it_was_asked_for() {
         let open = [open("127.0.0.1:5050", None)];
-        assert!(render(&open, "lobby", OWN, true).contains("\x1b[1mhttp://127.0.0.1:5050/\x1b[0m"));
-        assert!(!render(&open, "lobby", OWN, false).contains('\x1b'));
+        assert!(render(&open, "lobby", false, OWN, true).contains("\x1b[1mhttp://127.0.0.1:5050/\x1b[0m"));
+        assert!(!render(&open, "lobby", false, OWN, false).contains('\x1b'));
     }
 }

@@ -30,9 +30,11 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
         tracing::warn!("{left_out}; going on without it");
     }
     let open = server.local_addrs();
-    announce(&banner::render(open, &plan.config.hub.lobby, banner::own_address(), has_colour()));
+    let has_tls = plan.config.tls.cert.is_some();
+    announce(&banner::render(open, &plan.config.hub.lobby, has_tls, banner::own_address(), has_colour()));
     let ending = server.handle();
-    let reload = Reload { source: plan.source, config: plan.config, level };
+    let handle = server.handle();
+    let reload = Reload { source: plan.source, config: plan.config, level, handle };
     signals.answer(move || ending.shutdown(), reload);
     // Neither of these threads is waited for: a console may wait for a line for ever.
     let console = Console(server.handle());
@@ -60,6 +62,7 @@ fn refused(doors: &[Door], error: &BindError) -> Failure {
             "none of the usual ports can be had",
             "another server may be running; --listen 0 takes any port that is free",
         ),
+        BindError::Tls(error) => Failure::usage(error.to_string(), error.hint()),
         BindError::Port(_) | BindError::Hub(_) | BindError::Kernel(_) => {
             Failure { what: error.to_string(), hint: None, blame: Blame::Run }
         }

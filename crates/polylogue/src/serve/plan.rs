@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use hub::RoomName;
-use server::ServerConfig;
+use server::{ServerConfig, TlsFiles};
 
 use super::doors::{self, Door, Wish};
 use crate::cli::{Common, Serve, Server};
-use crate::config::{Config, Level, Problem};
+use crate::config::{Config, Level, Problem, Tls};
 use crate::failure::{Blame, Failure};
 
 /// What to serve, and where.
@@ -27,6 +27,7 @@ pub(crate) struct Plan {
 pub(super) struct Source {
     file: Option<PathBuf>,
     level: Option<Level>,
+    tls: Tls,
 }
 
 impl Source {
@@ -42,6 +43,8 @@ impl Source {
         if let Some(level) = self.level {
             config.log.level = level;
         }
+        config.tls.cert = self.tls.cert.clone().or(config.tls.cert);
+        config.tls.key = self.tls.key.clone().or(config.tls.key);
         Ok(config)
     }
 }
@@ -51,6 +54,8 @@ impl Plan {
     pub(super) fn server(&self) -> ServerConfig {
         ServerConfig {
             reload: server::Reload::default(),
+            // That there are both was found out when the plan was made.
+            tls: tls_files(&self.config).ok().flatten(),
             listeners: self.doors.iter().map(Door::listener).collect(),
             reactors: NonZeroUsize::new(self.config.threads).map(NonZeroUsize::get),
             limits: self.config.limits.clone(),
@@ -95,8 +100,10 @@ fn configure(common: Common) -> Result<(Config, Source), Failure> {
             "leave --data out, or say --ephemeral",
         ));
     }
-    let source = Source { file: common.config, level: common.log };
+    let tls = Tls { cert: common.tls_cert, key: common.tls_key };
+    let source = Source { file: common.config, level: common.log, tls };
     let mut config = source.load().map_err(|problems| wrong(&problems))?;
+    tls_files(&config)?;
     if let Some(lobby) = common.lobby {
         let name = RoomName::new(&lobby).map_err(|refusal| {
             Failure::usage(format!("--lobby: {refusal}"), "any other 1 to 64 characters will do")
@@ -104,6 +111,25 @@ fn configure(common: Common) -> Result<(Config, Source), Failure> {
         config.hub.lobby = name.as_str().to_owned();
     }
     Ok((config, source))
+}
+
+/// The certificate and its key, if there are to be any.
+///
+/// # Errors
+/// If there is only one of them.
+pub(super) fn tls_files(config: &Config) -> Result<Option<TlsFiles>, Failure> {
+    let (given, file, missing, flag) = match &config.tls {
+        Tls { cert: None, key: None } => return Ok(None),
+        Tls { cert: Some(cert), key: Some(key) } => {
+            return Ok(Some(TlsFiles { cert: cert.clone(), key: key.clone() }));
+        }
+        Tls { cert: Some(cert), key: None } => ("tls.cert", cert, "tls.key", "--tls-key"),
+        Tls { cert: None, key: Some(key) } => ("tls.key", key, "tls.cert", "--tls-cert"),
+    };
+    Err(Failure::usage(
+        format!("{given} is {}, but there is no {missing}", file.display()),
+        format!("give {missing} too, or {flag}; without both there is no TLS"),
+    ))
 }
 
 /// All problems of a configuration, each with its hint.

@@ -1,14 +1,16 @@
-//! What the operating system asks of the server: end (SIGTERM, SIGINT) and read the log level again (SIGHUP).
+//! What the operating system asks of the server: end (SIGTERM, SIGINT), and read log level and
+//! certificates again (SIGHUP).
 
 use std::io;
 use std::process;
 use std::thread;
 
+use server::Handle;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals as Iterator;
 
 use super::logs::LevelHandle;
-use super::plan::Source;
+use super::plan::{Source, tls_files};
 use crate::config::Config;
 
 /// The signals, taken from the default handlers.
@@ -22,6 +24,8 @@ pub(super) struct Reload {
     pub(super) config: Config,
     /// What can be changed.
     pub(super) level: LevelHandle,
+    /// What takes new certificates.
+    pub(super) handle: Handle,
 }
 
 impl Signals {
@@ -57,6 +61,29 @@ impl Signals {
 }
 
 impl Reload {
+    /// Reads the certificate and its key again; whether a certificate is something to take over at all. To begin or
+    /// to end with TLS takes a restart.
+    fn reload_certificate(&self, config: &Config) -> bool {
+        let files = match (tls_files(&self.config), tls_files(config)) {
+            (Ok(Some(_)), Ok(Some(files))) => files,
+            (Ok(Some(_)), Err(failure)) => {
+                tracing::error!("the certificate is not reloaded, the old one stays: {}", failure.what);
+                return true;
+            }
+            _ => return false,
+        };
+        match self.handle.reload_tls(&files) {
+            Ok(()) => tracing::info!("reloaded: the certificate in {}", files.cert.display()),
+            Err(error) => {
+                tracing::error!(
+                    hint = error.hint(),
+                    "the certificate is not reloaded, the old one stays: {error}"
+                );
+            }
+        }
+        true
+    }
+
     fn run(&self) {
         let config = match self.source.load() {
             Ok(config) => config,
@@ -69,8 +96,9 @@ impl Reload {
         };
         self.level.set(config.log.level);
         tracing::info!("reloaded: log.level is {}", config.log.level);
+        let took_certificate = self.reload_certificate(&config);
         let mut others = config.differences(&self.config);
-        others.retain(|key| key != "log.level");
+        others.retain(|key| key != "log.level" && !(took_certificate && key.starts_with("tls.")));
         if !others.is_empty() {
             tracing::warn!(
                 "changed in the configuration, but only a restart takes over: {}",

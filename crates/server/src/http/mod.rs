@@ -6,6 +6,7 @@
 
 pub(crate) mod head;
 mod page;
+mod stream;
 
 use std::convert::Infallible;
 use std::io::{self, Cursor};
@@ -22,13 +23,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::metrics::Kind;
 use crate::shared::Shared;
+use crate::tls::Tls;
 use head::HEAD_BYTES_MAX;
+use stream::TlsStream;
 
 /// How long a request's head may take, and how long a connection may rest between requests.
 const HEAD_TIME: Duration = Duration::from_secs(15);
@@ -49,10 +52,11 @@ pub(crate) type Visit = Option<Visitor>;
 /// A connection with an HTTP request on it.
 #[derive(Debug)]
 pub(crate) struct Visitor {
-    socket: TcpStream,
-    peer: SocketAddr,
+    pub(crate) socket: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) tls: Option<Box<Tls>>,
     /// What was read of it.
-    read: Vec<u8>,
+    pub(crate) read: Vec<u8>,
 }
 
 impl Web {
@@ -67,10 +71,10 @@ impl Web {
     }
 
     /// Hands over a connection, which stays counted until the service lets go of it.
-    pub(crate) fn visit(&self, socket: TcpStream, peer: SocketAddr, read: Vec<u8>) {
+    pub(crate) fn visit(&self, visitor: Visitor) {
         self.open.fetch_add(1, Ordering::Relaxed);
         // Only fails when the service has ended, and then everything does.
-        let _ = self.visits.send(Some(Visitor { socket, peer, read }));
+        let _ = self.visits.send(Some(visitor));
     }
 
     /// Ends the service.
@@ -122,10 +126,22 @@ async fn serve(
     visitor: Visitor,
     shared: Arc<Shared>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let (reader, writer) = tokio::net::TcpStream::from_std(visitor.socket)?.into_split();
-    let stream = tokio::io::join(Cursor::new(visitor.read).chain(reader), writer);
+    let socket = tokio::net::TcpStream::from_std(visitor.socket)?;
+    let Some(tls) = visitor.tls else {
+        let (reader, writer) = socket.into_split();
+        return serve_on(tokio::io::join(Cursor::new(visitor.read).chain(reader), writer), shared, false)
+            .await;
+    };
+    serve_on(TlsStream::new(socket, tls, visitor.read), shared, true).await
+}
+
+async fn serve_on(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    shared: Arc<Shared>,
+    secure: bool,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let service = service_fn(|request| {
-        let response = answer(&request, &shared);
+        let response = answer(&request, &shared, secure);
         async { Ok::<_, Infallible>(response) }
     });
     http1::Builder::new()
@@ -137,7 +153,7 @@ async fn serve(
     Ok(())
 }
 
-fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Incoming>, shared: &Shared, secure: bool) -> Response<Full<Bytes>> {
     let (kind, body) = match request.uri().path() {
         "/healthz" => ("text/plain; charset=utf-8", "ok\n".to_owned()),
         "/metrics" => {
@@ -148,7 +164,7 @@ fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>>
             let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
             (
                 "text/html; charset=utf-8",
-                page::page(host.unwrap_or_default(), &shared.lobby, &shared.listening),
+                page::page(host.unwrap_or_default(), &shared.lobby, &shared.listening, secure),
             )
         }
         _ => return plain(StatusCode::NOT_FOUND, "There is nothing here. The page is at /.\n"),

@@ -25,11 +25,17 @@ p { margin: .3rem 0; }
 "#;
 
 /// The page for somebody who reached the server as `host` (the request's Host header, not believed but escaped).
-pub(crate) fn page(host: &str, lobby: &str, listening: &[(SocketAddr, Option<Dialect>)]) -> String {
+/// `secure`: by TLS, so that the same is offered for what runs in a browser.
+pub(crate) fn page(
+    host: &str,
+    lobby: &str,
+    listening: &[(SocketAddr, Option<Dialect>)],
+    secure: bool,
+) -> String {
     let mut page = HEAD.to_owned();
     let name = host_name(host);
     let reached = |ip: IpAddr| if name.is_empty() { ip.to_string() } else { name.to_owned() };
-    for Hint { dialect, first, then } in hints(listening, lobby, reached) {
+    for Hint { dialect, first, then } in hints(listening, lobby, secure, reached) {
         let (first, then) = (escape(&first), escape(&then));
         // Writing to a string can't fail.
         let _ = write!(page, "<h2>{}</h2>\n<pre>{first}</pre>\n<p>{then}</p>\n", dialect.as_str());
@@ -63,7 +69,7 @@ mod tests {
     #[test]
     fn the_page_names_real_ports_and_the_host_that_was_asked() {
         let listening = [(addr("0.0.0.0:5050"), None), (addr("0.0.0.0:8888"), Some(Dialect::Rooms))];
-        let page = page("chat.example.org:5050", "hall", &listening);
+        let page = page("chat.example.org:5050", "hall", &listening, false);
         for expected in [
             "nc chat.example.org 8888",
             "ws://chat.example.org:5050/",
@@ -75,9 +81,15 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_came_by_tls_offers_websockets_by_tls() {
+        let page = page("chat.example.org", "hall", &[(addr("0.0.0.0:443"), None)], true);
+        assert!(page.contains("wss://chat.example.org:443/") && !page.contains("ws://"), "{page}");
+    }
+
+    #[test]
     fn a_host_can_not_write_into_the_page() {
         let listening = [(addr("127.0.0.1:5050"), None)];
-        let page = page("<script>alert(1)</script>", "<b>", &listening);
+        let page = page("<script>alert(1)</script>", "<b>", &listening, false);
         assert!(!page.contains("<script>") && !page.contains("<b>") && page.contains("127.0.0.1"));
         assert_eq!(host_name("[::1]:5050"), "::1");
         assert_eq!(host_name("::1"), "::1");
@@ -86,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_is_not_spoken_is_not_offered() {
-        let page = page("h", "lobby", &[(addr("127.0.0.1:8888"), Some(Dialect::Rooms))]);
+        let page = page("h", "lobby", &[(addr("127.0.0.1:8888"), Some(Dialect::Rooms))], false);
         assert!(page.contains("rooms") && !page.contains("ws://"));
     }
 }

@@ -11,3 +11,4 @@ mod http;
 mod limits;
 mod ringing;
 mod slow_reader;
+mod tls;

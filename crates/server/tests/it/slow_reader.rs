@@ -22,7 +22,7 @@ fn read_texts(talker: &mut Peer) {
 }
 
 /// A peer whose kernel takes little for it: it may take megabytes otherwise.
-fn narrow(addr: SocketAddr) -> Peer {
+pub(crate) fn narrow(addr: SocketAddr) -> Peer {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(8 * 1024).unwrap();
     socket.connect(&addr.into()).unwrap();
