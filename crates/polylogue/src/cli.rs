@@ -21,25 +21,37 @@ pub(crate) enum Command {
     /// Run the server
     ///
     /// Run the server. With no --listen it listens on loopback at the usual ports: 5050 and 5000 for every
-    /// protocol and the web page, 8888 for rooms, 40452 for muca, 5555 for bridge, 6667 for irc; one that is taken is left out
-    /// with a warning.
+    /// protocol and the web page, 8888 for rooms, 40452 for muca, 5555 for bridge, 6667 for irc; one that is
+    /// taken is left out with a warning.
     ///
     /// On its standard input it takes /info (who is registered with bridge), /help and /quit. Ctrl-C or SIGTERM
     /// ends it after everybody has been told; a second Ctrl-C ends it at once. SIGHUP reads
-    /// log.level, the certificate and its key again.
+    /// log.level, irc.operators, the certificate and its key again.
     Serve(Serve),
     /// As serve, on one port, spelled as the tcp_chat package spells it
     Server(Server),
     /// Print the configuration file with all keys and their defaults
     Config,
+    /// Make a server operator: asks for a password and prints the line for the configuration file
+    Operator(NewOperator),
+}
+
+/// `polylogue operator`.
+#[derive(Debug, Args)]
+pub(crate) struct NewOperator {
+    /// The name that OPER is given
+    pub(crate) name: String,
+    /// What the operator may do: all, or some of kill, wallops, rehash, rooms and see, apart by commas
+    #[arg(long, value_name = "PRIVILEGES", default_value = "all")]
+    pub(crate) may: String,
 }
 
 /// Not in the field's own comment, where rustdoc takes brackets for a link.
 const LISTEN_HELP: &str = "\
 Where to listen, instead of the usual ports; may be repeated
 
-PORT, :PORT, HOST:PORT or [IPV6]:PORT. After it =PROTOCOL pins the port to one of tmp, muca, rooms, bridge and \
-messenger; without it, or with =detect, what each client says first decides. Port 0 takes a free one and prints it.";
+PORT, :PORT, HOST:PORT or [IPV6]:PORT. After it =PROTOCOL pins the port to one of tmp, muca, rooms, bridge, \
+messenger and irc; without it, or with =detect, what each client says first decides. Port 0 takes a free one and prints it.";
 
 /// `polylogue serve`.
 #[derive(Debug, Args)]

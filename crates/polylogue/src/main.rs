@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod failure;
+mod operator;
 mod serve;
 
 use std::io::Write as _;
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(arguments) => Plan::from_serve(arguments).and_then(serve::run),
         Command::Server(arguments) => Plan::from_server(arguments).and_then(serve::run),
+        Command::Operator(arguments) => operator::run(&arguments),
         Command::Config => config::run().map_err(Into::into),
     };
     match done {

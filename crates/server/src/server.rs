@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use gateway::IrcLimits;
+use gateway::{IrcLimits, IrcLines};
 use hub::{Dialect, Hub, Registration};
 
 use crate::http::{Web, WebService};
@@ -53,6 +53,7 @@ impl Server {
             getrandom::fill(&mut hub.host_key).map_err(std::io::Error::from)?;
         }
         settings.irc_limits = IrcLimits::of(&hub);
+        settings.irc_lines = IrcLines { per_s: hub.messages_per_s, burst: hub.messages_burst };
         let mut hub = Hub::new(hub)?;
         let mut bound = Vec::new();
         let mut listening = Vec::new();

@@ -9,6 +9,7 @@ use hub::{Name, RoomName};
 use super::field::{Field, Unit};
 use super::listen;
 use super::log::{Format, Level};
+use super::operators;
 use super::problem::nearest;
 
 /// A table of the file.
@@ -84,6 +85,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "muca", about: "JSON objects over TCP." },
     Section { name: "rooms", about: "Plain text, NAME_ROOM first." },
     Section { name: "bridge", about: "Clients that look for a partner and then talk directly." },
+    Section { name: "irc", about: "RFC 1459 with IRCv3; people of all protocols keep order with it." },
     Section { name: "messenger", about: "REGISTER TOSEND and TORECV, SEND and FORWARD." },
 ];
 
@@ -137,8 +139,8 @@ pub(super) static KEYS: &[Key] = &[
         &[
             "Where to listen: PORT, HOST:PORT or [IPV6]:PORT; after it =PROTOCOL pins the port to one of tmp,",
             "muca, rooms, bridge, messenger, else what each client says first decides. Port 0 takes a free one.",
-            "Empty: the usual ports 5050, 5000, 8888=rooms, 40452=muca, 5555=bridge and 6667=irc, of which those that are",
-            "taken are left out with a warning. A port that is named here has to be free.",
+            "Empty: the usual ports 5050, 5000, 8888=rooms, 40452=muca, 5555=bridge and 6667=irc, of which",
+            "those that are taken are left out with a warning. A port that is named here has to be free.",
         ],
         Field::List(
             listen::EXPECTED,
@@ -320,6 +322,44 @@ pub(super) static KEYS: &[Key] = &[
         Field::Count(1..=1_000_000, |config| &mut config.hub.messages_burst),
     ),
     Key::new(
+        "limits",
+        "rooms_per_user",
+        &["Rooms that one user is in at once."],
+        Field::Size(1..=MANY, |config| &mut config.hub.rooms_per_user_max),
+    ),
+    Key::new(
+        "limits",
+        "masks",
+        &["Masks on each list of a room: bans, exceptions, invitations."],
+        Field::Size(1..=MANY, |config| &mut config.hub.masks_max),
+    ),
+    Key::new(
+        "limits",
+        "watched",
+        &["People whom one client watches (MONITOR)."],
+        Field::Size(1..=MANY, |config| &mut config.hub.watched_max),
+    ),
+    Key::new(
+        "limits",
+        "announce_members",
+        &["In rooms with more members an arrival is told when the newcomer first does something there."],
+        Field::Size(0..=MANY, |config| &mut config.hub.announce_members_max),
+    ),
+    Key::new(
+        "limits",
+        "announcements_per_s",
+        &[
+            "Arrivals and departures that each member of a room is told, a second in the long run; more come later.",
+        ],
+        Field::Count(1..=1_000_000, |config| &mut config.hub.announcements_per_s),
+    ),
+    Key::new(
+        "limits",
+        "announcements_burst",
+        &["Arrivals and departures that each member of a room is told at once."],
+        Field::Count(1..=1_000_000, |config| &mut config.hub.announcements_burst),
+    ),
+    Key::new(
         "dialects",
         "commands",
         &["Whether /msg, /who and the like are commands where a protocol has no other way to say them."],
@@ -401,6 +441,84 @@ pub(super) static KEYS: &[Key] = &[
         "waiting_s",
         &["How long a client may wait for a partner, and how long a pair is remembered."],
         Field::Time(Unit::Seconds, 1..=30 * DAY_S, |config| &mut config.hub.waiting_max),
+    ),
+    Key::new(
+        "irc",
+        "name",
+        &["The server's name: with a point in it, so that clients tell it from people."],
+        Field::Text(
+            "letters, digits, - and at least one point",
+            |config| config.gateway.irc_name.clone(),
+            |config, text| {
+                let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+                if text.len() > 63 || !text.contains('.') || !text.chars().all(legal) {
+                    return Err(format!("{text:?} is no server's name"));
+                }
+                config.gateway.irc_name = text.to_owned();
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "irc",
+        "network",
+        &["The network's name."],
+        Field::Text(
+            "1 to 32 letters, digits, - and _",
+            |config| config.gateway.irc_network.clone(),
+            |config, text| {
+                let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+                if text.is_empty() || text.len() > 32 || !text.chars().all(legal) {
+                    return Err(format!("{text:?} is no network's name"));
+                }
+                config.gateway.irc_network = text.to_owned();
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "irc",
+        "motd",
+        &["The message of the day, line by line."],
+        Field::List(
+            "texts",
+            |config| config.gateway.motd.clone(),
+            |config, lines| {
+                config.gateway.motd = lines.to_vec();
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "irc",
+        "ping_s",
+        &["After how long a silent client is asked whether it is there."],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.gateway.irc_ping),
+    ),
+    Key::new(
+        "irc",
+        "pong_s",
+        &["How long it may take to answer."],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.gateway.irc_pong),
+    ),
+    Key::new(
+        "irc",
+        "sts_duration_s",
+        &[
+            "With TLS: how long clients are to come back encrypted only (IRCv3 sts). 0: they may do as they like.",
+            "A mistake lasts as long as this.",
+        ],
+        Field::Time(Unit::Seconds, 0..=366 * DAY_S, |config| &mut config.sts),
+    ),
+    Key::new(
+        "irc",
+        "operators",
+        &[
+            "Who becomes a server operator with OPER NAME PASSWORD: \"NAME PRIVILEGES HASH\". Privileges, apart by",
+            "commas, or all: kill, wallops, rehash, rooms (keep order in all rooms), see (addresses, secret rooms).",
+            "`polylogue operator NAME` makes such a line. Read again on SIGHUP and REHASH.",
+        ],
+        Field::List(operators::EXPECTED, operators::written, operators::read),
     ),
     Key::new(
         "messenger",

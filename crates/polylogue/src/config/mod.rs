@@ -7,6 +7,7 @@ mod file;
 mod keys;
 mod listen;
 mod log;
+pub(crate) mod operators;
 mod problem;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod tests;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(crate) use listen::Listen;
 pub(crate) use log::{Format, Level};
@@ -30,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) log: log::Log,
     /// The files that prove the server's identity.
     pub(crate) tls: Tls,
+    /// How long IRC clients are to come back encrypted only; zero: not at all.
+    pub(crate) sts: Duration,
     /// Threads that serve connections; 0: one for each core.
     pub(crate) threads: usize,
     /// What the server's sockets are told.

@@ -67,6 +67,10 @@ fn no_two_keys_are_one() {
         ("log.level", "\"debug\""),
         ("log.format", "\"json\""),
         ("bridge.allow", "[\"192.0.2.0/24\"]"),
+        ("irc.name", "\"irc.example.org\""),
+        ("irc.network", "\"Example\""),
+        ("irc.motd", "[\"Welcome.\"]"),
+        ("irc.operators", "[\"ana kill $argon2id$v=19$m=19456\"]"),
     ];
     for key in keys::KEYS {
         let before = key.field.show(&Config::default());
@@ -142,7 +146,7 @@ fn errors_name_file_line_key_and_the_nearest_key() {
         (
             "[xyzzy]\n",
             "chat.toml:1: unknown section or key xyzzy\nhint: there are [server], [tls], [log], [limits], [dialects], \
-             [muca], [rooms], [bridge], [messenger]",
+             [muca], [rooms], [bridge], [irc], [messenger]",
         ),
     ] {
         assert_eq!(read(text).unwrap_err(), [expected], "{text}");

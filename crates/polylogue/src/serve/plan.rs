@@ -53,15 +53,35 @@ impl Plan {
     /// What the server is to be told.
     pub(super) fn server(&self) -> ServerConfig {
         ServerConfig {
-            reload: server::Reload::default(),
+            // As SIGHUP does it, and in the same place.
+            reload: server::Reload::new(|| {
+                if let Err(error) = signal_hook::low_level::raise(signal_hook::consts::SIGHUP) {
+                    tracing::error!(%error, "the configuration can't be read again");
+                }
+            }),
             // That there are both was found out when the plan was made.
             tls: tls_files(&self.config).ok().flatten(),
             listeners: self.doors.iter().map(Door::listener).collect(),
             reactors: NonZeroUsize::new(self.config.threads).map(NonZeroUsize::get),
             limits: self.config.limits.clone(),
-            settings: self.config.gateway.clone(),
+            settings: gateway::Settings { irc_sts: self.sts(), ..self.config.gateway.clone() },
             hub: self.config.hub.clone(),
         }
+    }
+
+    /// Where IRC clients are to come back encrypted: the port that they expect, or one where they can.
+    fn sts(&self) -> Option<gateway::Sts> {
+        let duration_s = self.config.sts.as_secs();
+        if duration_s == 0 || self.config.tls.cert.is_none() {
+            return None;
+        }
+        let port = |wanted: fn(&server::Listener) -> bool| {
+            self.doors.iter().map(Door::listener).find(wanted).map(|listener| listener.addr.port())
+        };
+        let port = port(|listener| listener.addr.port() == 6697)
+            .or_else(|| port(|listener| listener.dialect == Some(hub::Dialect::Irc)))
+            .or_else(|| port(|listener| listener.dialect.is_none()))?;
+        Some(gateway::Sts { port, duration_s })
     }
 
     /// The plan of `polylogue serve`.

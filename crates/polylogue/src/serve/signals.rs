@@ -96,9 +96,11 @@ impl Reload {
         };
         self.level.set(config.log.level);
         tracing::info!("reloaded: log.level is {}", config.log.level);
+        self.handle.set_operators(config.hub.operators.clone());
         let took_certificate = self.reload_certificate(&config);
         let mut others = config.differences(&self.config);
-        others.retain(|key| key != "log.level" && !(took_certificate && key.starts_with("tls.")));
+        let taken_over = |key: &str| matches!(key, "log.level" | "irc.operators");
+        others.retain(|key| !taken_over(key) && !(took_certificate && key.starts_with("tls.")));
         if !others.is_empty() {
             tracing::warn!(
                 "changed in the configuration, but only a restart takes over: {}",
