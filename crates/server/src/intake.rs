@@ -9,7 +9,7 @@ use hub::Dialect;
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::conn::{Conn, Stage};
-use crate::http::head::{BUSY, Head, read_head};
+use crate::http::head::{BUSY, Head, Protocol, read_head};
 use crate::metrics::Kind;
 use crate::turn::Turn;
 use crate::ws::{self, Failure, Incoming, WebSocket};
@@ -113,7 +113,7 @@ impl Conn {
 
     fn on_head(&mut self, new: usize, turn: &mut Turn) {
         let Stage::Http(head) = &mut self.stage else { return };
-        match read_head(head, new) {
+        match read_head(head, new, self.pinned.is_none()) {
             Head::Partial => {}
             Head::Refused(answer) => {
                 self.push(None, Bytes::from_static(answer.as_bytes()), turn);
@@ -127,12 +127,17 @@ impl Conn {
                 self.stage = Stage::Web(std::mem::take(head));
                 self.mark(turn);
             }
-            Head::Upgrade { response, room, len } => {
+            Head::Upgrade { response, protocol, room, len } => {
                 let frames = head.split_off(len);
                 self.push(None, Bytes::from(response), turn);
                 let limit = turn.shared.settings.frame_bytes_max;
-                self.websocket = Some(Box::new(WebSocket::new(turn.now.at, limit, Carrier::WebSocketText)));
-                self.open(Dialect::Tmp, room, turn);
+                let (dialect, carrier) = match protocol {
+                    Protocol::Tmp => (Dialect::Tmp, Carrier::WebSocketText),
+                    Protocol::IrcText => (Dialect::Irc, Carrier::WebSocketText),
+                    Protocol::IrcBinary => (Dialect::Irc, Carrier::WebSocketBinary),
+                };
+                self.websocket = Some(Box::new(WebSocket::new(turn.now.at, limit, carrier)));
+                self.open(dialect, room, turn);
                 self.on_frames(&frames, turn);
             }
         }

@@ -10,7 +10,8 @@ const REGISTER: &str = "REGISTER\r\nclientID: bea\r\nIP: 127.0.0.1\r\nPort: 4001
 const REGACK: &str = "REGACK\r\nclientID: bea\r\nIP: 127.0.0.1\r\nPort: 4001\r\n\r\n";
 
 /// What a client says first in each protocol, and the answer that proves that it was understood.
-pub(crate) const GREETINGS: [(&str, &str); 7] = [
+pub(crate) const GREETINGS: [(&str, &str); 8] = [
+    ("CAP LS 302\r\n", ":polylogue.local CAP * LS "),
     (JOIN, OKAY),
     ("ana_den\n", "200\n"),
     ("bob_den", "200"),

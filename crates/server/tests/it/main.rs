@@ -12,3 +12,4 @@ mod limits;
 mod ringing;
 mod slow_reader;
 mod tls;
+mod websocket;
