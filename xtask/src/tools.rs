@@ -20,10 +20,20 @@ const TOOLS: &[Tool] = &[
     Tool { program: "chromedriver", arguments: &["--version"], package: "chromium-driver" },
     Tool { program: "python3", arguments: &["--version"], package: "python3" },
     Tool { program: "python3", arguments: &["-c", "import venv, ensurepip"], package: "python3-venv" },
+    Tool { program: "weechat-headless", arguments: &["--version"], package: "weechat-headless" },
+    // What WeeChat speaks IRC with.
+    Tool { program: "dpkg", arguments: &["-s", "weechat-plugins"], package: "weechat-plugins" },
+    Tool { program: "irssi", arguments: &["--version"], package: "irssi" },
+    Tool { program: "dpkg", arguments: &["-s", "ii"], package: "ii" },
+    Tool { program: "node", arguments: &["--version"], package: "nodejs" },
+    Tool { program: "npm", arguments: &["--version"], package: "npm" },
 ];
 
-/// The rooms protocol's own client, from PyPI.
-const CLIENT: &str = "cn_tcp_server==0.0.2";
+/// From PyPI: the rooms protocol's own client, and an IRC library.
+const PYTHON_PACKAGES: [&str; 2] = ["cn_tcp_server==0.0.2", "irc==20.5.0"];
+
+/// From the npm registry: an IRC library.
+const NODE_PACKAGE: &str = "irc-framework@4.14.0";
 
 /// Where what does not come from Debian is installed.
 pub(crate) fn folder() -> PathBuf {
@@ -40,7 +50,8 @@ pub(crate) fn install() -> Outcome {
     if !missing.is_empty() {
         install_packages(&missing)?;
     }
-    install_client()
+    install_python_packages()?;
+    install_node_package()
 }
 
 fn install_packages(packages: &[&str]) -> Outcome {
@@ -67,13 +78,29 @@ fn install_packages(packages: &[&str]) -> Outcome {
     apt(&[&["install", "-q", "-y", "--no-install-recommends"], packages].concat())
 }
 
-fn install_client() -> Outcome {
+fn install_python_packages() -> Outcome {
     let folder = folder().join("venv");
     let python = folder.join("bin/python");
-    if sh::works(command(&python).args(["-c", "import tcp_chat.client"])) {
+    if sh::works(command(&python).args(["-c", "import tcp_chat.client, irc.client"])) {
         return Ok(());
     }
-    say(&format!("the tests need {CLIENT} from PyPI: installing it into {}", folder.display()));
+    let wanted = PYTHON_PACKAGES.join(" and ");
+    say(&format!("the tests need {wanted} from PyPI: installing into {}", folder.display()));
     sh::run(command("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-    sh::run(command(&python).args(["-m", "pip", "install", "-q", "--disable-pip-version-check", CLIENT]))
+    let pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check"];
+    sh::run(command(&python).args(pip).args(PYTHON_PACKAGES))
+}
+
+fn install_node_package() -> Outcome {
+    let folder = folder().join("node");
+    if folder.join("node_modules/irc-framework/package.json").exists() {
+        return Ok(());
+    }
+    say(&format!(
+        "the tests need {NODE_PACKAGE} from the npm registry: installing into {}",
+        folder.display()
+    ));
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let npm = ["install", "--no-save", "--no-audit", "--no-fund", "--no-update-notifier", "--prefix"];
+    sh::run(command("npm").args(npm).arg(&folder).arg(NODE_PACKAGE))
 }

@@ -1,39 +1,7 @@
 //! The promise: people with clients that nobody here wrote, and of every protocol, are in one room.
 
-use crate::clients::{Browser, ConsoleClient, Socket, empty_page, nc};
+use crate::clients::{Browser, ConsoleClient, Messenger, Socket, empty_page, nc};
 use crate::fixture::Server;
-
-/// A messenger client with its two sockets.
-struct Messenger {
-    send: Socket,
-    receive: Socket,
-}
-
-impl Messenger {
-    fn join(server: &Server, name: &str) -> Self {
-        let mut send = Socket::connect("messenger's sending socket", server.address());
-        send.send(&format!("REGISTER TOSEND {name}\n\n"));
-        send.expect(&format!("REGISTERED TOSEND {name}\n\n"));
-        let mut receive = Socket::connect("messenger's receiving socket", server.address());
-        receive.send(&format!("REGISTER TORECV {name}\n\n"));
-        receive.expect(&format!("REGISTERED TORECV {name}\n\n"));
-        Self { send, receive }
-    }
-
-    /// Waits for a message and acknowledges it.
-    #[track_caller]
-    fn expect(&mut self, from: &str, text: &str) {
-        let length = text.chars().count();
-        let before = self.receive.expect(&format!("FORWARD {from}\nContent-length: {length}\n\n{text}"));
-        assert_eq!(before, "", "something else came first");
-        self.receive.send(&format!("RECEIVED {from}\n\n"));
-    }
-
-    fn say(&mut self, text: &str) {
-        self.send.send(&format!("SEND ALL\nContent-length: {}\n\n{text}", text.chars().count()));
-        self.send.expect("SEND ALL\n\n");
-    }
-}
 
 #[test]
 fn five_clients_of_four_protocols_see_each_other() {
@@ -56,7 +24,7 @@ fn five_clients_of_four_protocols_see_each_other() {
     mia.expect("OKAY");
     mia.expect("LIST");
 
-    let mut max = Messenger::join(&server, "max");
+    let mut max = Messenger::join(address, "max");
 
     pat.type_line("pat was here");
     nora.stdout.expect("pat - pat was here\n");

@@ -8,6 +8,7 @@ mod console;
 mod ending;
 mod fixture;
 mod http;
+mod irc_clients;
 mod ports;
 mod readme;
 mod stream;

@@ -1,10 +1,14 @@
 //! Clients: other people's programs, and bare sockets where nobody's program can be had.
 
 mod browser;
+mod irc;
+mod messenger;
 mod python;
 mod socket;
 
 pub(crate) use browser::{Browser, empty_page};
+pub(crate) use irc::{Ii, IrcClient, Irssi, Scripted, WeeChat};
+pub(crate) use messenger::Messenger;
 pub(crate) use python::ConsoleClient;
 pub(crate) use socket::Socket;
 

@@ -49,7 +49,7 @@ impl Drop for ConsoleClient {
 }
 
 /// A new pseudo-terminal: its outer and its inner end.
-fn terminal() -> (File, File) {
+pub(super) fn terminal() -> (File, File) {
     let outside: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&outside).unwrap();
     unlockpt(&outside).unwrap();
@@ -58,14 +58,18 @@ fn terminal() -> (File, File) {
     (File::from(outside), inside)
 }
 
-/// The Python that has the package.
-fn python() -> PathBuf {
-    let folder = std::env::var_os("TEST_TOOLS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-tools"), PathBuf::from);
-    let python = folder.join("venv/bin/python");
+/// Where `cargo xtask test` puts what doesn't come from Debian.
+pub(super) fn tools() -> PathBuf {
+    std::env::var_os("TEST_TOOLS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-tools"), PathBuf::from)
+}
+
+/// The Python that has the packages.
+pub(super) fn python() -> PathBuf {
+    let python = tools().join("venv/bin/python");
     assert!(
         python.exists(),
-        "the package cn_tcp_server is not installed: there is no {}\nhint: `cargo xtask test` installs it",
+        "the Python packages are not installed: there is no {}\nhint: `cargo xtask test` installs it",
         python.display()
     );
     python
