@@ -16,6 +16,7 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool { program: "nc", arguments: &["-h"], package: "netcat-openbsd" },
+    Tool { program: "openssl", arguments: &["version"], package: "openssl" },
     Tool { program: "chromium", arguments: &["--version"], package: "chromium" },
     Tool { program: "chromedriver", arguments: &["--version"], package: "chromium-driver" },
     Tool { program: "python3", arguments: &["--version"], package: "python3" },

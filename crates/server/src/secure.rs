@@ -12,13 +12,10 @@ impl Conn {
         if self.tls.is_some() {
             return self.end("tls", &"the peer speaks TLS inside TLS", turn);
         }
-        let Some(config) = turn.shared.tls.config() else {
+        let Some(identity) = turn.shared.tls.identity() else {
             return self.end("tls", &"the peer speaks TLS, which isn't configured", turn);
         };
-        match Tls::new(config) {
-            Ok(tls) => self.tls = Some(Box::new(tls)),
-            Err(error) => return self.end("tls", &error, turn),
-        }
+        self.tls = Some(Box::new(Tls::new(identity)));
         self.stage = Stage::Undecided(Detector::default());
         // Nobody has to be asked anything for a handshake, so it has no longer than a login.
         let login = turn.now.at + turn.shared.settings.login;

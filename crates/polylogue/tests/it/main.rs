@@ -12,5 +12,6 @@ mod irc_clients;
 mod ports;
 mod readme;
 mod stream;
+mod tls;
 mod usage;
 mod web;

@@ -8,9 +8,9 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{Error, InconsistentKeys, ServerConfig};
+use rustls::{Error, InconsistentKeys};
 
-use super::client::AnyClient;
+use super::identity::Identity;
 
 /// Where the server's certificate and its key are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl TlsError {
 }
 
 /// Reads both files.
-pub(super) fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+pub(super) fn load(files: &TlsFiles) -> Result<Identity, TlsError> {
     let chain = chain(&files.cert)?;
     let key = key(&files.key)?;
     let provider = Arc::new(default_provider());
@@ -126,13 +126,8 @@ pub(super) fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
         }
         Err(error) => return Err(TlsError::Unusable { file: files.cert.clone(), error }),
     }
-    let client = Arc::new(AnyClient::new(&provider));
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::Unusable { file: files.cert.clone(), error })?
-        .with_client_cert_verifier(client)
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    Ok(Arc::new(config))
+    Identity::new(provider, Arc::new(SingleCertAndKey::from(certified)))
+        .map_err(|error| TlsError::Unusable { file: files.cert.clone(), error })
 }
 
 fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -7,67 +7,41 @@
 
 mod client;
 mod files;
+mod identity;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::fmt;
-use std::io::{self, ErrorKind, IoSlice, Write};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::io::{self, Write};
+use std::sync::Arc;
 
-use bytes::{Buf, BytesMut};
-use rustls::server::UnbufferedServerConnection;
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
-use rustls::{Error, InvalidMessage, ServerConfig};
+use bytes::BytesMut;
+use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
+use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic};
+use rustls::{Error, InvalidMessage};
 
 pub use files::{TlsError, TlsFiles};
+pub(crate) use identity::{Acceptor, Identity};
+pub(crate) use writer::{Scratch, Writer};
 
-/// The largest record's text (RFC 8446, section 5.1).
-const RECORD_TEXT_BYTES: usize = 16 * 1024;
 /// More than a record, its header, tag and padding add to a text, and some other messages before it.
 const OVERHEAD_BYTES: usize = 512;
 /// What may be kept of messages that aren't whole: a record, or a chain of certificates in several.
 pub(crate) const HELD_BYTES_MAX: usize = 32 * 1024;
 
-/// What new connections are accepted with, if TLS is configured.
-#[derive(Default)]
-pub(crate) struct Acceptor(RwLock<Option<Arc<ServerConfig>>>);
-
-impl Acceptor {
-    /// Reads certificate and key. Until it succeeds, and for connections that are there, nothing changes.
-    pub(crate) fn load(&self, files: &TlsFiles) -> Result<(), TlsError> {
-        let config = files::load(files)?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(config);
-        Ok(())
-    }
-
-    pub(crate) fn is_on(&self) -> bool {
-        self.config().is_some()
-    }
-
-    /// For a connection whose peer begins a handshake.
-    pub(crate) fn config(&self) -> Option<Arc<ServerConfig>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl fmt::Debug for Acceptor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Acceptor").field(&self.is_on()).finish()
-    }
-}
-
-/// Storage that the connections of one reactor share.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    text: Vec<u8>,
-    wire: Vec<u8>,
-    /// How many bytes the kernel has taken since somebody last looked.
-    pub(crate) sent: usize,
+/// How far a connection's TLS has come.
+#[expect(clippy::large_enum_variant, reason = "it is in a box of its own, and soon becomes the larger one")]
+enum Phase {
+    /// The client's greeting isn't whole.
+    Greeting(Arc<Identity>),
+    /// The handshake goes on, or is done.
+    Connected(UnbufferedServerConnection),
 }
 
 /// One connection's TLS.
 pub(crate) struct Tls {
-    connection: UnbufferedServerConnection,
+    phase: Phase,
     /// What came of messages that aren't whole.
     held: Vec<u8>,
     /// What was encrypted and the kernel hasn't taken.
@@ -87,19 +61,26 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    pub(crate) fn new(config: Arc<ServerConfig>) -> Result<Self, Error> {
-        Ok(Self {
-            connection: UnbufferedServerConnection::new(config)?,
+    pub(crate) fn new(identity: Arc<Identity>) -> Self {
+        Self {
+            phase: Phase::Greeting(identity),
             held: Vec::new(),
             unsent: BytesMut::new(),
             peer_closed: false,
             closed: false,
             failed: false,
-        })
+        }
+    }
+
+    fn connection(&self) -> Option<&UnbufferedServerConnection> {
+        match &self.phase {
+            Phase::Greeting(_) => None,
+            Phase::Connected(connection) => Some(connection),
+        }
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
-        self.connection.is_handshaking()
+        self.connection().is_none_or(|connection| connection.is_handshaking())
     }
 
     /// Whether the peer has said that nothing more will come.
@@ -114,14 +95,15 @@ impl Tls {
 
     /// What was negotiated, for the log.
     pub(crate) fn describe(&self) -> String {
-        let version = self.connection.protocol_version();
-        let suite = self.connection.negotiated_cipher_suite().map(|suite| suite.suite());
-        format!("{version:?} {suite:?}")
+        let agreed = self.connection().and_then(|connection| {
+            Some((connection.protocol_version()?, connection.negotiated_cipher_suite()?.suite()))
+        });
+        agreed.map_or_else(|| "nothing yet".to_owned(), |(version, suite)| format!("{version:?} {suite:?}"))
     }
 
     /// The SHA-256 of the client's certificate, if it has shown one.
     pub(crate) fn fingerprint(&self) -> Option<[u8; 32]> {
-        let certificate = self.connection.peer_certificates()?.first()?;
+        let certificate = self.connection()?.peer_certificates()?.first()?;
         ring::digest::digest(&ring::digest::SHA256, certificate).as_ref().try_into().ok()
     }
 
@@ -142,60 +124,31 @@ impl Tls {
         if self.failed {
             return Ok(());
         }
-        let mut done = 0;
-        let opened = loop {
-            let UnbufferedStatus { discard, state } = self.connection.process_tls_records(&mut wire[done..]);
-            done += discard;
-            match state {
-                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-                    while let Some(record) = traffic.next_record() {
-                        let Ok(record) = record else { break };
-                        done += record.discard;
-                        text.extend_from_slice(record.payload);
-                    }
-                }
-                Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    append(&mut self.unsent, |free| data.encode(free).map_err(encode_bytes));
-                }
-                // It counts as sent once it waits here, where nothing overtakes it.
-                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-                Ok(ConnectionState::PeerClosed) => self.peer_closed = true,
-                // Blocked, ready or closed: nothing happens before more comes. There is no early data.
-                Ok(_) => break Ok(()),
-                Err(error) => break Err(error),
-            }
+        if let Phase::Greeting(identity) = &self.phase
+            && let Some(config) = identity.config_for(wire)
+        {
+            self.phase = Phase::Connected(UnbufferedServerConnection::new(config.clone())?);
+        }
+        let (done, opened) = match &mut self.phase {
+            Phase::Greeting(_) => (0, Ok(false)),
+            Phase::Connected(connection) => open_records(connection, wire, &mut self.unsent, text),
         };
+        self.peer_closed |= *opened.as_ref().unwrap_or(&false);
         let rest = if self.peer_closed { &[] } else { &wire[done..] };
         let opened = match opened {
-            Ok(()) if rest.len() > HELD_BYTES_MAX => Err(InvalidMessage::HandshakePayloadTooLarge.into()),
-            opened => opened,
+            Ok(_) if rest.len() > HELD_BYTES_MAX => Err(InvalidMessage::HandshakePayloadTooLarge.into()),
+            opened => opened.map(|_| ()),
         };
+        self.held = if opened.is_ok() { rest.to_vec() } else { Vec::new() };
         if opened.is_err() {
-            self.take_alert(&mut wire[done..]);
-            self.held = Vec::new();
             (self.failed, self.closed) = (true, true);
-        } else {
-            self.held = rest.to_vec();
         }
         opened
     }
 
-    /// What the peer is to be told about an error.
-    fn take_alert(&mut self, wire: &mut [u8]) {
-        while self.connection.wants_write() {
-            let Ok(ConnectionState::EncodeTlsData(mut data)) =
-                self.connection.process_tls_records(wire).state
-            else {
-                return;
-            };
-            append(&mut self.unsent, |free| data.encode(free).map_err(encode_bytes));
-        }
-    }
-
     /// Encrypts into `wire`: how many bytes of it.
     fn seal(&mut self, text: &[u8], wire: &mut Vec<u8>) -> io::Result<usize> {
-        let state = self.connection.process_tls_records(&mut self.held).state;
-        let Ok(ConnectionState::WriteTraffic(mut traffic)) = state else {
+        let Some(mut traffic) = traffic(&mut self.phase, &mut self.held) else {
             return Err(io::Error::other("TLS takes no more"));
         };
         if wire.len() < text.len() + OVERHEAD_BYTES {
@@ -218,9 +171,7 @@ impl Tls {
             return false;
         }
         // In the middle of the handshake there is no way to say it.
-        if let Ok(ConnectionState::WriteTraffic(mut traffic)) =
-            self.connection.process_tls_records(&mut self.held).state
-        {
+        if let Some(mut traffic) = traffic(&mut self.phase, &mut self.held) {
             append(&mut self.unsent, |free| traffic.queue_close_notify(free).map_err(encrypt_bytes));
         }
         !self.unsent.is_empty()
@@ -238,6 +189,60 @@ impl Tls {
     /// Forgets what waits.
     pub(crate) fn clear(&mut self) {
         self.unsent = BytesMut::new();
+    }
+}
+
+/// Decrypts records: how much of `wire` is done with, and whether nothing more will come. Answers of the protocol's
+/// own are added to `unsent`, in case of an error too.
+fn open_records(
+    connection: &mut UnbufferedServerConnection,
+    wire: &mut [u8],
+    unsent: &mut BytesMut,
+    text: &mut Vec<u8>,
+) -> (usize, Result<bool, Error>) {
+    let (mut done, mut is_end) = (0, false);
+    loop {
+        let UnbufferedStatus { discard, state } = connection.process_tls_records(&mut wire[done..]);
+        done += discard;
+        match state {
+            Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                while let Some(Ok(record)) = traffic.next_record() {
+                    done += record.discard;
+                    text.extend_from_slice(record.payload);
+                }
+            }
+            Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                append(unsent, |free| data.encode(free).map_err(encode_bytes));
+            }
+            // It counts as sent once it waits here, where nothing overtakes it.
+            Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+            Ok(ConnectionState::PeerClosed) => is_end = true,
+            // Blocked, ready or closed: nothing happens before more comes. There is no early data.
+            Ok(_) => return (done, Ok(is_end)),
+            Err(error) => {
+                take_alert(connection, &mut wire[done..], unsent);
+                return (done, Err(error));
+            }
+        }
+    }
+}
+
+/// What the peer is to be told about an error.
+fn take_alert(connection: &mut UnbufferedServerConnection, wire: &mut [u8], unsent: &mut BytesMut) {
+    while connection.wants_write() {
+        let Ok(ConnectionState::EncodeTlsData(mut data)) = connection.process_tls_records(wire).state else {
+            return;
+        };
+        append(unsent, |free| data.encode(free).map_err(encode_bytes));
+    }
+}
+
+/// What encrypts, once the handshake has come that far.
+fn traffic<'a>(phase: &'a mut Phase, held: &mut [u8]) -> Option<WriteTraffic<'a, ServerConnectionData>> {
+    let Phase::Connected(connection) = phase else { return None };
+    match connection.process_tls_records(held).state {
+        Ok(ConnectionState::WriteTraffic(traffic)) => Some(traffic),
+        _ => None,
     }
 }
 
@@ -267,90 +272,4 @@ fn encrypt_bytes(error: EncryptError) -> Option<usize> {
         EncryptError::InsufficientSize(size) => Some(size.required_size),
         EncryptError::EncryptExhausted => None,
     }
-}
-
-/// Encrypts what is written to it and passes it on.
-pub(crate) struct Writer<'a, W> {
-    tls: &'a mut Tls,
-    socket: &'a mut W,
-    scratch: &'a mut Scratch,
-}
-
-impl<W: Write> Writer<'_, W> {
-    /// One record's text goes to the socket; whether all of it did. The rest waits.
-    fn pass_on(&mut self) -> io::Result<bool> {
-        let Scratch { text, wire, sent } = &mut *self.scratch;
-        let len = self.tls.seal(text, wire)?;
-        let mut rest = &wire[..len];
-        let passed = send(self.socket, &mut rest, sent);
-        self.tls.unsent.extend_from_slice(rest);
-        passed
-    }
-}
-
-impl<W: Write> Write for Writer<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(bytes)])
-    }
-
-    /// Takes all, or as much as the socket takes and one record more.
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.flush()?;
-        let mut taken = 0;
-        let mut slices = slices.iter();
-        let mut rest: &[u8] = &[];
-        loop {
-            self.scratch.text.clear();
-            loop {
-                let text = &mut self.scratch.text;
-                let (part, later) = rest.split_at(rest.len().min(RECORD_TEXT_BYTES - text.len()));
-                text.extend_from_slice(part);
-                rest = later;
-                if !rest.is_empty() {
-                    break;
-                }
-                let Some(next) = slices.next() else { break };
-                rest = next;
-            }
-            if self.scratch.text.is_empty() {
-                return Ok(taken);
-            }
-            taken += self.scratch.text.len();
-            if !self.pass_on()? {
-                return Ok(taken);
-            }
-        }
-    }
-
-    /// Sends what waits; "would block" if not all of it could be sent.
-    fn flush(&mut self) -> io::Result<()> {
-        let unsent = &mut self.tls.unsent;
-        let mut rest = unsent.as_ref();
-        let before = rest.len();
-        let passed = send(self.socket, &mut rest, &mut self.scratch.sent);
-        let sent = before - rest.len();
-        unsent.advance(sent);
-        if !passed? {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        *unsent = BytesMut::new();
-        Ok(())
-    }
-}
-
-/// Writes until all is written or the socket takes no more; whether all is.
-fn send(socket: &mut impl Write, bytes: &mut &[u8], sent: &mut usize) -> io::Result<bool> {
-    while !bytes.is_empty() {
-        match socket.write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(len) => {
-                *sent += len;
-                *bytes = &bytes[len..];
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(true)
 }

@@ -1,13 +1,12 @@
 //! A server's TLS against rustls's own client, over sockets that take little.
 
-use std::io::Read;
+use std::io::{ErrorKind, IoSlice, Read};
 
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, ServerConfig, SupportedProtocolVersion, version,
-};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion, version};
 
+use super::writer::RECORD_TEXT_BYTES;
 use super::*;
 
 /// A certificate that vouches for itself, with its key.
@@ -15,12 +14,12 @@ pub(super) fn certificate() -> CertifiedKey<KeyPair> {
     generate_simple_self_signed(["localhost".to_owned()]).unwrap()
 }
 
-fn server_config(made: &CertifiedKey<KeyPair>) -> Arc<ServerConfig> {
+fn identity(made: &CertifiedKey<KeyPair>) -> Arc<Identity> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
-    let config = config.unwrap().with_client_cert_verifier(Arc::new(client::AnyClient::new(&provider)));
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    Arc::new(config.with_single_cert(vec![made.cert.der().clone()], key).unwrap())
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let certified = rustls::sign::CertifiedKey::new(vec![made.cert.der().clone()], key);
+    Arc::new(Identity::new(provider, Arc::new(certified.into())).unwrap())
 }
 
 fn client_config(
@@ -73,11 +72,11 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(server: Arc<ServerConfig>, client: Arc<ClientConfig>, step: usize) -> Self {
+    fn new(server: Arc<Identity>, client: Arc<ClientConfig>, step: usize) -> Self {
         let name = ServerName::try_from("localhost").unwrap();
         Self {
             client: ClientConnection::new(client, name).unwrap(),
-            tls: Tls::new(server).unwrap(),
+            tls: Tls::new(server),
             wire: Wire { bytes: Vec::new(), take: usize::MAX },
             scratch: Scratch::default(),
             step,
@@ -124,7 +123,7 @@ impl Pair {
 #[test]
 fn any_split_any_version_and_idle_it_owns_no_bytes() {
     let made = certificate();
-    let server = server_config(&made);
+    let server = identity(&made);
     for version in [&version::TLS12, &version::TLS13] {
         for step in [1, 2, 5, 100, 1400, 60_000] {
             let mut pair = Pair::new(server.clone(), client_config(&made, version, None), step);
@@ -144,7 +143,7 @@ fn any_split_any_version_and_idle_it_owns_no_bytes() {
 #[test]
 fn what_is_written_arrives_whole_however_little_the_socket_takes() {
     let made = certificate();
-    let server = server_config(&made);
+    let server = identity(&made);
     let parts: Vec<Vec<u8>> =
         (0..60u8).map(|n| vec![n; 1 + usize::from(n) * 20]).chain([vec![7; 50_000]]).collect();
     let all = parts.concat();
@@ -178,7 +177,7 @@ fn what_is_written_arrives_whole_however_little_the_socket_takes() {
 #[test]
 fn the_end_is_said_once_and_understood() {
     let made = certificate();
-    let mut pair = Pair::new(server_config(&made), client_config(&made, &version::TLS13, None), 1400);
+    let mut pair = Pair::new(identity(&made), client_config(&made, &version::TLS13, None), 1400);
     pair.settle().unwrap();
     assert!(pair.tls.say_goodbye());
     assert!(!pair.tls.say_goodbye());
@@ -196,7 +195,7 @@ fn the_end_is_said_once_and_understood() {
 #[test]
 fn a_client_is_known_by_the_certificate_it_has_the_key_of() {
     let (made, own) = (certificate(), certificate());
-    let server = server_config(&made);
+    let server = identity(&made);
     let digest = ring::digest::digest(&ring::digest::SHA256, own.cert.der());
     for version in [&version::TLS12, &version::TLS13] {
         let chain = vec![own.cert.der().clone()];
@@ -208,9 +207,24 @@ fn a_client_is_known_by_the_certificate_it_has_the_key_of() {
 }
 
 #[test]
+fn a_browser_is_not_asked_for_a_certificate() {
+    let (made, own) = (certificate(), certificate());
+    let chain = vec![own.cert.der().clone()];
+    for (offered, asked) in [(&["h2", "http/1.1"][..], false), (&["http/1.1"], false), (&["irc"], true)] {
+        let client = client_config(&made, &version::TLS13, Some((chain.clone(), &own.signing_key)));
+        let mut client = Arc::unwrap_or_clone(client);
+        client.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let mut pair = Pair::new(identity(&made), Arc::new(client), 100);
+        pair.settle().unwrap();
+        assert!(!pair.tls.is_handshaking());
+        assert_eq!(pair.tls.fingerprint().is_some(), asked, "{offered:?}");
+    }
+}
+
+#[test]
 fn a_chain_of_certificates_may_be_long_but_not_endless() {
     let (made, own) = (certificate(), certificate());
-    let server = server_config(&made);
+    let server = identity(&made);
     for (certificates, fits) in [(40, true), (200, false)] {
         let chain = vec![own.cert.der().clone(); certificates];
         let client = client_config(&made, &version::TLS13, Some((chain, &own.signing_key)));
@@ -223,7 +237,7 @@ fn a_chain_of_certificates_may_be_long_but_not_endless() {
 #[test]
 fn rubbish_is_answered_by_an_alert_and_ends_it() {
     let made = certificate();
-    let mut tls = Tls::new(server_config(&made)).unwrap();
+    let mut tls = Tls::new(identity(&made));
     let mut rubbish = *b"\x16\x03\x01\x00\x05\x02\x00\x00\x01? and more";
     assert!(tls.open(&mut rubbish, &mut Vec::new()).is_err());
     assert_eq!(&tls.unsent[..3], b"\x15\x03\x03", "an alert");

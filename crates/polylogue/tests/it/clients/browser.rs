@@ -60,6 +60,8 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            // Tests make their certificates themselves.
+            "--ignore-certificate-errors",
             &format!("--user-data-dir={}", profile.display()),
         ];
         let wanted = json!({ "capabilities": { "alwaysMatch": {
@@ -78,7 +80,12 @@ impl Browser {
 
     /// Joins as a tmp client.
     pub(crate) fn join(&self, address: SocketAddr, name: &str) {
-        self.ask_page(CLIENT, json!([format!("ws://{address}/"), name]));
+        self.join_at(&format!("ws://{address}/"), name);
+    }
+
+    /// Joins as a tmp client at a WebSocket's URL.
+    pub(crate) fn join_at(&self, url: &str, name: &str) {
+        self.ask_page(CLIENT, json!([url, name]));
         self.expect(&format!("STATE_UPG_2|{name}|"));
     }
 
