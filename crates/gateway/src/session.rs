@@ -145,7 +145,7 @@ impl IrcLimits {
 /// Strict transport security (IRCv3 sts): clients are to come back encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sts {
-    /// Where TLS is spoken.
+    /// Where TLS is spoken; 0: at the port that the server has for it.
     pub port: u16,
     /// How long clients are to remember it, in seconds.
     pub duration_s: u64,

@@ -21,8 +21,9 @@ pub(crate) enum Command {
     /// Run the server
     ///
     /// Run the server. With no --listen it listens on loopback at the usual ports: 5050 and 5000 for every
-    /// protocol and the web page, 8888 for rooms, 40452 for muca, 5555 for bridge, 6667 for irc; one that is
-    /// taken is left out with a warning.
+    /// protocol and the web page, 8888 for rooms, 40452 for muca, 5555 for bridge, 6667 for irc, and with a
+    /// certificate 6697 for irc too; one that is taken is left out with a warning. With a certificate, every port
+    /// takes TLS as well.
     ///
     /// On its standard input it takes /info (who is registered with bridge), /help and /quit. Ctrl-C or SIGTERM
     /// ends it after everybody has been told; a second Ctrl-C ends it at once. SIGHUP reads

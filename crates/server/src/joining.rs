@@ -5,6 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use hub::Dialect;
 
+/// Where IRC clients expect TLS.
+const IRC_TLS_PORT: u16 = 6697;
+
 /// How to join from one protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
@@ -26,7 +29,10 @@ pub fn hints(
     host: impl Fn(IpAddr) -> String,
 ) -> Vec<Hint> {
     let hint = |dialect| {
-        let address = door(open, Some(dialect)).or_else(|| door(open, None))?;
+        let address = match dialect {
+            Dialect::Irc => irc_door(open, secure)?,
+            _ => door(open, Some(dialect)).or_else(|| door(open, None))?,
+        };
         Some(hint(dialect, &host(address.ip()), address.port(), lobby, secure))
     };
     Dialect::ALL.into_iter().filter_map(hint).collect()
@@ -35,6 +41,14 @@ pub fn hints(
 /// The port of a protocol of its own, or that tells protocols by their first bytes.
 fn door(open: &[(SocketAddr, Option<Dialect>)], spoken: Option<Dialect>) -> Option<SocketAddr> {
     open.iter().find(|(_, dialect)| *dialect == spoken).map(|(address, _)| *address)
+}
+
+/// The port for IRC. With TLS any will do, but one is known for it.
+pub(crate) fn irc_door(open: &[(SocketAddr, Option<Dialect>)], secure: bool) -> Option<SocketAddr> {
+    let known = |(address, _): &&(SocketAddr, _)| secure == (address.port() == IRC_TLS_PORT);
+    let pinned = || open.iter().filter(|(_, dialect)| *dialect == Some(Dialect::Irc));
+    let found = pinned().find(known).or_else(|| pinned().next()).map(|(address, _)| *address);
+    found.or_else(|| door(open, None))
 }
 
 fn hint(dialect: Dialect, host: &str, port: u16, lobby: &str, secure: bool) -> Hint {
@@ -57,7 +71,8 @@ fn hint(dialect: Dialect, host: &str, port: u16, lobby: &str, secure: bool) -> H
             (netcat, then.to_owned())
         }
         Dialect::Irc => {
-            (format!("/connect {host} {port}"), format!("in any IRC client, then: /join #{lobby}"))
+            let with = if secure { " with TLS" } else { "" };
+            (format!("/connect {host} {port}"), format!("in any IRC client{with}, then: /join #{lobby}"))
         }
     };
     Hint { dialect, first, then }
@@ -88,6 +103,27 @@ mod tests {
             ]
         );
         assert_eq!(hints[2].then, "then type: yourname_den");
+    }
+
+    #[test]
+    fn irc_with_tls_has_a_port_of_its_own() {
+        let irc = |open: &[(SocketAddr, Option<Dialect>)], secure| {
+            hints(open, "den", secure, |ip| ip.to_string()).pop().map(|hint| (hint.first, hint.then)).unwrap()
+        };
+        let both = [
+            open("127.0.0.1:5050", None),
+            open("127.0.0.1:6667", Some(Dialect::Irc)),
+            open("127.0.0.1:6697", Some(Dialect::Irc)),
+        ];
+        let (first, then) = irc(&both, true);
+        assert_eq!(
+            (first.as_str(), then.as_str()),
+            ("/connect 127.0.0.1 6697", "in any IRC client with TLS, then: /join #den")
+        );
+        assert_eq!(irc(&both, false).0, "/connect 127.0.0.1 6667");
+        assert_eq!(irc(&both[..2], true).0, "/connect 127.0.0.1 6667");
+        assert_eq!(irc(&both[..1], true).0, "/connect 127.0.0.1 5050");
+        assert_eq!(irc(&both[2..], false).0, "/connect 127.0.0.1 6697");
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use gateway::{IrcLimits, IrcLines};
+use gateway::{IrcLimits, IrcLines, Sts};
 use hub::{Dialect, Hub, Registration};
 
 use crate::http::{Web, WebService};
 use crate::inbox::poll_and_inbox;
+use crate::joining;
 use crate::listen::{self, BindError, Door, PortError};
 use crate::reactor::{Reactor, WAKER};
 use crate::shared::{REACTORS_MAX, Shared};
@@ -72,6 +73,10 @@ impl Server {
         if bound.is_empty() {
             return Err(BindError::NoListener);
         }
+        settings.irc_sts = settings.irc_sts.filter(|_| tls.is_some()).and_then(|sts| {
+            let port = if sts.port == 0 { joining::irc_door(&listening, true)?.port() } else { sts.port };
+            Some(Sts { port, ..sts })
+        });
         hub.listens_on(listening.iter().map(|(addr, _)| *addr).collect());
         let count = reactors.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
         let parts = (0..count.clamp(1, REACTORS_MAX))

@@ -138,9 +138,9 @@ pub(super) static KEYS: &[Key] = &[
         "listen",
         &[
             "Where to listen: PORT, HOST:PORT or [IPV6]:PORT; after it =PROTOCOL pins the port to one of tmp,",
-            "muca, rooms, bridge, messenger, else what each client says first decides. Port 0 takes a free one.",
-            "Empty: the usual ports 5050, 5000, 8888=rooms, 40452=muca, 5555=bridge and 6667=irc, of which",
-            "those that are taken are left out with a warning. A port that is named here has to be free.",
+            "muca, rooms, bridge, messenger, irc, else what each client says first decides. Port 0 takes a free one.",
+            "Empty: the usual ports 5050, 5000, 8888=rooms, 40452=muca, 5555=bridge and 6667=irc, with TLS also",
+            "6697=irc, of which those that are taken are left out with a warning. One that is named here has to be free.",
         ],
         Field::List(
             listen::EXPECTED,
@@ -506,7 +506,7 @@ pub(super) static KEYS: &[Key] = &[
         "sts_duration_s",
         &[
             "With TLS: how long clients are to come back encrypted only (IRCv3 sts). 0: they may do as they like.",
-            "A mistake lasts as long as this.",
+            "They then insist on a certificate that they can check. A mistake lasts as long as this.",
         ],
         Field::Time(Unit::Seconds, 0..=366 * DAY_S, |config| &mut config.sts),
     ),

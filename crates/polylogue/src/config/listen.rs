@@ -18,7 +18,7 @@ pub(crate) struct Listen {
 
 /// What is expected of an `ADDR[=PROTOCOL]`.
 pub(crate) const EXPECTED: &str = "PORT, :PORT, HOST:PORT or [IPV6]:PORT, and after it, if wanted, \
-                                   =tmp, =muca, =rooms, =bridge, =messenger or =detect";
+                                   =tmp, =muca, =rooms, =bridge, =messenger, =irc or =detect";
 
 impl FromStr for Listen {
     type Err = String;

@@ -30,7 +30,7 @@ pub(crate) struct Config {
     pub(crate) lan: bool,
     /// The log.
     pub(crate) log: log::Log,
-    /// The files that prove the server's identity.
+    /// Encryption.
     pub(crate) tls: Tls,
     /// How long IRC clients are to come back encrypted only; zero: not at all.
     pub(crate) sts: Duration,
@@ -44,12 +44,12 @@ pub(crate) struct Config {
     pub(crate) gateway: gateway::Settings,
 }
 
-/// Files in PEM; both or none.
+/// Encryption.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tls {
-    /// The certificate and those that lead from it to one that clients know.
+    /// The file with the certificate and those that lead from it to one that clients know, in PEM.
     pub(crate) cert: Option<PathBuf>,
-    /// Its private key.
+    /// The file with its private key, in PEM; there are both or none.
     pub(crate) key: Option<PathBuf>,
 }
 

@@ -66,10 +66,14 @@ const USUAL: [(u16, Option<Dialect>); 6] = [
     (6667, Some(Dialect::Irc)),
 ];
 
-/// The usual doors, on loopback or all interfaces.
-pub(super) fn usual(lan: bool) -> Vec<Door> {
+/// Where IRC clients look that want TLS. Like every port, it takes both.
+const USUAL_TLS: (u16, Option<Dialect>) = (6697, Some(Dialect::Irc));
+
+/// The usual doors, on loopback or all interfaces. `tls`: there is a certificate.
+pub(super) fn usual(lan: bool, tls: bool) -> Vec<Door> {
     USUAL
         .into_iter()
+        .chain(tls.then_some(USUAL_TLS))
         .map(|(port, dialect)| Door { address: (host(lan), port).into(), dialect, wish: Wish::Usual })
         .collect()
 }
@@ -157,8 +161,15 @@ mod tests {
         };
         assert_eq!(at(false), ["127.0.0.1:1", "127.0.0.2:2", "[::1]:3"]);
         assert_eq!(at(true), ["0.0.0.0:1", "127.0.0.2:2", "[::1]:3"]);
-        assert!(usual(false).iter().all(|door| door.address.ip().is_loopback()));
-        assert!(usual(true).iter().all(|door| door.address.ip().is_unspecified()));
+        assert!(usual(false, true).iter().all(|door| door.address.ip().is_loopback()));
+        assert!(usual(true, true).iter().all(|door| door.address.ip().is_unspecified()));
+    }
+
+    #[test]
+    fn the_port_for_irc_with_tls_is_usual_where_there_is_a_certificate() {
+        let ports = |tls| usual(false, tls).iter().map(|door| door.address.port()).collect::<Vec<_>>();
+        assert_eq!(ports(false), [5050, 5000, 8888, 40452, 5555, 6667]);
+        assert_eq!(ports(true), [5050, 5000, 8888, 40452, 5555, 6667, 6697]);
     }
 
     #[test]

@@ -27,7 +27,8 @@ pub(crate) struct Plan {
 pub(super) struct Source {
     file: Option<PathBuf>,
     level: Option<Level>,
-    tls: Tls,
+    /// Certificate and key.
+    tls: (Option<PathBuf>, Option<PathBuf>),
 }
 
 impl Source {
@@ -43,8 +44,9 @@ impl Source {
         if let Some(level) = self.level {
             config.log.level = level;
         }
-        config.tls.cert = self.tls.cert.clone().or(config.tls.cert);
-        config.tls.key = self.tls.key.clone().or(config.tls.key);
+        let (cert, key) = self.tls.clone();
+        config.tls.cert = cert.or(config.tls.cert);
+        config.tls.key = key.or(config.tls.key);
         Ok(config)
     }
 }
@@ -69,19 +71,11 @@ impl Plan {
         }
     }
 
-    /// Where IRC clients are to come back encrypted: the port that they expect, or one where they can.
+    /// For how long IRC clients are to come back encrypted. To which port is known when the ports are open.
     fn sts(&self) -> Option<gateway::Sts> {
         let duration_s = self.config.sts.as_secs();
-        if duration_s == 0 || self.config.tls.cert.is_none() {
-            return None;
-        }
-        let port = |wanted: fn(&server::Listener) -> bool| {
-            self.doors.iter().map(Door::listener).find(wanted).map(|listener| listener.addr.port())
-        };
-        let port = port(|listener| listener.addr.port() == 6697)
-            .or_else(|| port(|listener| listener.dialect == Some(hub::Dialect::Irc)))
-            .or_else(|| port(|listener| listener.dialect.is_none()))?;
-        Some(gateway::Sts { port, duration_s })
+        let is_wanted = duration_s > 0 && self.config.tls.cert.is_some();
+        is_wanted.then_some(gateway::Sts { port: 0, duration_s })
     }
 
     /// The plan of `polylogue serve`.
@@ -96,7 +90,7 @@ impl Plan {
         } else if !config.listen.is_empty() {
             doors::wanted(&config.listen, config.lan, Wish::Key)?
         } else {
-            doors::usual(config.lan)
+            doors::usual(config.lan, config.tls.cert.is_some())
         };
         Ok(Self { config, doors, source })
     }
@@ -120,7 +114,7 @@ fn configure(common: Common) -> Result<(Config, Source), Failure> {
             "leave --data out, or say --ephemeral",
         ));
     }
-    let tls = Tls { cert: common.tls_cert, key: common.tls_key };
+    let tls = (common.tls_cert, common.tls_key);
     let source = Source { file: common.config, level: common.log, tls };
     let mut config = source.load().map_err(|problems| wrong(&problems))?;
     tls_files(&config)?;

@@ -100,7 +100,7 @@ impl Reload {
         let took_certificate = self.reload_certificate(&config);
         let mut others = config.differences(&self.config);
         let taken_over = |key: &str| matches!(key, "log.level" | "irc.operators");
-        others.retain(|key| !(taken_over(key) || (took_certificate && key.starts_with("tls."))));
+        others.retain(|key| !(taken_over(key) || took_certificate && key.starts_with("tls.")));
         if !others.is_empty() {
             tracing::warn!(
                 "changed in the configuration, but only a restart takes over: {}",

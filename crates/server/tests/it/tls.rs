@@ -182,6 +182,23 @@ fn people_with_and_without_tls_are_in_one_room() {
 }
 
 #[test]
+fn irc_clients_are_told_where_tls_is() {
+    let identity = Identity::new();
+    let server = Fixture::with(|config| {
+        config.tls = Some(identity.files.clone());
+        config.settings.irc_sts = Some(gateway::Sts { port: 0, duration_s: 600 });
+    });
+    let mut plain = server.connect();
+    plain.send("CAP LS 302\r\n");
+    let offered = plain.read_until("\r\n");
+    assert!(offered.contains(&format!("sts=port={}", server.addr.port())), "{offered}");
+    let mut peer = identity.connect(&server);
+    peer.send("CAP LS 302\r\nQUIT\r\n");
+    let offered = peer.rest();
+    assert!(offered.contains("sts=duration=600") && !offered.contains("port="), "{offered}");
+}
+
+#[test]
 fn a_port_for_one_protocol_takes_it_with_and_without_tls() {
     let identity = Identity::new();
     let server = identity.pinned(Some(Dialect::Rooms));
