@@ -9,6 +9,7 @@ mod listen;
 mod log;
 pub(crate) mod operators;
 mod problem;
+mod table;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,474 @@
+//! Every key: its name, its explanation, where its value lives and which values it takes. The file, the
+//! environment, `polylogue config` and the errors are all made from this table, so they agree.
+
+use std::path::PathBuf;
+
+use hub::{Name, RoomName};
+
+use super::field::{Field, Unit};
+use super::keys::Key;
+use super::listen;
+use super::log::{Format, Level};
+use super::operators;
+
+/// A file's name, or nothing.
+fn named(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| text.into())
+}
+
+fn shown(file: &Option<PathBuf>) -> String {
+    file.as_ref().map_or_else(String::new, |file| file.display().to_string())
+}
+
+const DAY_S: u64 = 24 * 60 * 60;
+const MIB: u64 = 1024 * 1024;
+const MANY: u64 = 10_000_000;
+
+/// All keys, in the order in which they are printed.
+pub(super) static KEYS: &[Key] = &[
+    Key::new(
+        "server",
+        "name",
+        &["The name that the server itself speaks under; nobody else can take it."],
+        Field::Text(
+            "1 to 32 characters, not ALL",
+            |config| config.hub.server_name.clone(),
+            |config, text| {
+                let name = Name::new(text).map_err(|refusal| refusal.to_string())?.to_string();
+                config.gateway.server_name.clone_from(&name);
+                config.hub.server_name = name;
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "server",
+        "lobby",
+        &["The room that always exists and that whoever names no room is in."],
+        Field::Text(
+            "1 to 64 characters",
+            |config| config.hub.lobby.clone(),
+            |config, text| {
+                let name = RoomName::new(text).map_err(|refusal| refusal.to_string())?;
+                config.hub.lobby = name.as_str().to_owned();
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "server",
+        "listen",
+        &[
+            "Where to listen: PORT, HOST:PORT or [IPV6]:PORT; after it =PROTOCOL pins the port to one of tmp,",
+            "muca, rooms, bridge, messenger, irc, else what each client says first decides. Port 0 takes a free one.",
+            "Empty: the usual ports 5050, 5000, 8888=rooms, 40452=muca, 5555=bridge and 6667=irc, with TLS also",
+            "6697=irc, of which those that are taken are left out with a warning. One that is named here has to be free.",
+        ],
+        Field::List(
+            listen::EXPECTED,
+            |config| config.listen.iter().map(ToString::to_string).collect(),
+            |config, items| {
+                config.listen = items.iter().map(|item| item.parse()).collect::<Result<_, _>>()?;
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "server",
+        "lan",
+        &["Whether ports without a host are open on all interfaces, and not only on loopback."],
+        Field::Switch(|config| &mut config.lan),
+    ),
+    Key::new(
+        "server",
+        "threads",
+        &["Threads that serve connections; 0: one for each core."],
+        Field::Size(0..=64, |config| &mut config.threads),
+    ),
+    Key::new(
+        "tls",
+        "cert",
+        &[
+            "The file with the server's certificate in PEM, and after it those that lead to one that clients know",
+            "(an ACME client's fullchain.pem). SIGHUP reads both files again; who is connected stays.",
+        ],
+        Field::Text(
+            "a file's name",
+            |config| shown(&config.tls.cert),
+            |config, text| {
+                config.tls.cert = named(text);
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "tls",
+        "key",
+        &["The file with the certificate's private key in PEM, without a passphrase (privkey.pem)."],
+        Field::Text(
+            "a file's name",
+            |config| shown(&config.tls.key),
+            |config, text| {
+                config.tls.key = named(text);
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "log",
+        "level",
+        &["error, warn, info, debug or trace. Read again on SIGHUP."],
+        Field::Text(
+            Level::EXPECTED,
+            |config| config.log.level.to_string(),
+            |config, text| {
+                config.log.level = text.parse()?;
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "log",
+        "format",
+        &["text, or json with one object a line."],
+        Field::Text(
+            Format::EXPECTED,
+            |config| config.log.format.to_string(),
+            |config, text| {
+                config.log.format = text.parse()?;
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "limits",
+        "text_bytes_max",
+        &["The longest message, in bytes of UTF-8."],
+        Field::Size(1..=MIB, |config| &mut config.hub.text_bytes_max),
+    ),
+    Key::new(
+        "limits",
+        "frame_bytes_max",
+        &["The largest frame that a client may send."],
+        Field::Size(1024..=16 * MIB, |config| &mut config.gateway.frame_bytes_max),
+    ),
+    Key::new(
+        "limits",
+        "queue_bytes_max",
+        &["What may wait for a client that reads slowly; one that exceeds it is closed."],
+        Field::Both(16 * 1024..=1024 * MIB, |config| {
+            [&mut config.limits.queue_bytes_max, &mut config.gateway.queue_bytes_max]
+        }),
+    ),
+    Key::new(
+        "limits",
+        "connections_max",
+        &["Connections at once."],
+        Field::Size(1..=MANY, |config| &mut config.limits.connections_max),
+    ),
+    Key::new(
+        "limits",
+        "connections_per_address_max",
+        &["Connections at once from one address. Loopback has no such limit."],
+        Field::Size(1..=MANY, |config| &mut config.limits.connections_per_address_max),
+    ),
+    Key::new(
+        "limits",
+        "http_connections_max",
+        &["Connections at once that ask for the page, the health or the metrics."],
+        Field::Size(1..=MANY, |config| &mut config.limits.http_connections_max),
+    ),
+    Key::new(
+        "limits",
+        "login_s",
+        &["How long a login may take, from the first byte on."],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.gateway.login),
+    ),
+    Key::new(
+        "limits",
+        "silence_s",
+        &[
+            "How long a connection may say nothing before its first byte, and a bridge client between requests.",
+            "Many clients connect before they ask their user anything, so this is minutes.",
+        ],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.gateway.silence),
+    ),
+    Key::new(
+        "limits",
+        "tmp_idle_s",
+        &["How long a tmp client that is logged in may say nothing."],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.gateway.tmp_idle),
+    ),
+    Key::new(
+        "limits",
+        "websocket_ping_s",
+        &["How long a WebSocket may be silent before it is pinged, and then how long before it is given up."],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.limits.websocket_ping),
+    ),
+    Key::new(
+        "limits",
+        "linger_s",
+        &["How long a connection is kept after the last answer, for its client to read it and close."],
+        Field::Time(Unit::Seconds, 0..=DAY_S, |config| &mut config.limits.linger),
+    ),
+    Key::new(
+        "limits",
+        "drain_s",
+        &["How long the server may take to end once it was told to."],
+        Field::Time(Unit::Seconds, 0..=DAY_S, |config| &mut config.limits.drain),
+    ),
+    Key::new(
+        "limits",
+        "users_max",
+        &["Users present at once."],
+        Field::Size(1..=MANY, |config| &mut config.hub.users_max),
+    ),
+    Key::new(
+        "limits",
+        "room_members_max",
+        &["Members of one room."],
+        Field::Size(1..=MANY, |config| &mut config.hub.room_members_max),
+    ),
+    Key::new(
+        "limits",
+        "messages_per_s",
+        &[
+            "Messages a second that one session may send in the long run. Clients on this machine have no limit.",
+        ],
+        Field::Count(1..=1_000_000, |config| &mut config.hub.messages_per_s),
+    ),
+    Key::new(
+        "limits",
+        "messages_burst",
+        &["Messages that one session may send at once."],
+        Field::Count(1..=1_000_000, |config| &mut config.hub.messages_burst),
+    ),
+    Key::new(
+        "limits",
+        "rooms_per_user",
+        &["Rooms that one user is in at once."],
+        Field::Size(1..=MANY, |config| &mut config.hub.rooms_per_user_max),
+    ),
+    Key::new(
+        "limits",
+        "masks",
+        &["Masks on each list of a room: bans, exceptions, invitations."],
+        Field::Size(1..=MANY, |config| &mut config.hub.masks_max),
+    ),
+    Key::new(
+        "limits",
+        "watched",
+        &["People whom one client watches (MONITOR)."],
+        Field::Size(1..=MANY, |config| &mut config.hub.watched_max),
+    ),
+    Key::new(
+        "limits",
+        "announce_members",
+        &["In rooms with more members an arrival is told when the newcomer first does something there."],
+        Field::Size(0..=MANY, |config| &mut config.hub.announce_members_max),
+    ),
+    Key::new(
+        "limits",
+        "announcements_per_s",
+        &[
+            "Arrivals and departures that each member of a room is told, a second in the long run; more come later.",
+        ],
+        Field::Count(1..=1_000_000, |config| &mut config.hub.announcements_per_s),
+    ),
+    Key::new(
+        "limits",
+        "announcements_burst",
+        &["Arrivals and departures that each member of a room is told at once."],
+        Field::Count(1..=1_000_000, |config| &mut config.hub.announcements_burst),
+    ),
+    Key::new(
+        "dialects",
+        "commands",
+        &["Whether /msg, /who and the like are commands where a protocol has no other way to say them."],
+        Field::Switch(|config| &mut config.gateway.commands),
+    ),
+    Key::new(
+        "dialects",
+        "pause_ms",
+        &["How long nothing must come before a message without an end counts as complete."],
+        Field::Time(Unit::Milliseconds, 10..=10_000, |config| &mut config.gateway.pause),
+    ),
+    Key::new(
+        "dialects",
+        "roster_window_ms",
+        &["How long changes of who is present are gathered into one list."],
+        Field::Time(Unit::Milliseconds, 0..=10_000, |config| &mut config.hub.roster_window),
+    ),
+    Key::new(
+        "dialects",
+        "legacy_bytes_max",
+        &[
+            "The largest message that a rooms or messenger client is sent; longer ones are split between words.",
+        ],
+        Field::Size(128..=MIB, |config| &mut config.gateway.legacy_bytes_max),
+    ),
+    Key::new(
+        "muca",
+        "gap_ms",
+        &["The least time between two objects to one client; half of them take one read for one object."],
+        Field::Time(Unit::Milliseconds, 0..=10_000, |config| &mut config.gateway.muca_gap),
+    ),
+    Key::new(
+        "rooms",
+        "gap_ms",
+        &["The least time between two messages to one client that doesn't use lines."],
+        Field::Time(Unit::Milliseconds, 0..=10_000, |config| &mut config.gateway.rooms_gap),
+    ),
+    Key::new(
+        "bridge",
+        "allow",
+        &[
+            "Networks whose addresses a client may give as its own although it connects from elsewhere, as in",
+            "[\"192.0.2.0/24\"]. Any other such address is replaced by the one that the client was seen at.",
+        ],
+        Field::List(
+            "IPv4 networks, as in 192.0.2.0/24",
+            |config| config.hub.addresses.allowed.iter().map(ToString::to_string).collect(),
+            |config, items| {
+                let networks = items
+                    .iter()
+                    .map(|item| item.parse().map_err(|_| format!("{item:?} is not an IPv4 network")));
+                config.hub.addresses.allowed = networks.collect::<Result<_, _>>()?;
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "bridge",
+        "status",
+        &[
+            "Whether REGACK has a fourth header `Status: registered`. No known client needs it, one breaks on it.",
+        ],
+        Field::Switch(|config| &mut config.gateway.bridge_status),
+    ),
+    Key::new(
+        "bridge",
+        "registrations_max",
+        &["Registrations kept at once."],
+        Field::Size(1..=MANY, |config| &mut config.hub.registrations_max),
+    ),
+    Key::new(
+        "bridge",
+        "ring_s",
+        &["How long a waiting client may take to accept the server's connection when it is written to."],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.limits.ring),
+    ),
+    Key::new(
+        "bridge",
+        "waiting_s",
+        &["How long a client may wait for a partner, and how long a pair is remembered."],
+        Field::Time(Unit::Seconds, 1..=30 * DAY_S, |config| &mut config.hub.waiting_max),
+    ),
+    Key::new(
+        "irc",
+        "name",
+        &["The server's name: with a point in it, so that clients tell it from people."],
+        Field::Text(
+            "letters, digits, - and at least one point",
+            |config| config.gateway.irc_name.clone(),
+            |config, text| {
+                let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+                if text.len() > 63 || !text.contains('.') || !text.chars().all(legal) {
+                    return Err(format!("{text:?} is no server's name"));
+                }
+                config.gateway.irc_name = text.to_owned();
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "irc",
+        "network",
+        &["The network's name."],
+        Field::Text(
+            "1 to 32 letters, digits, - and _",
+            |config| config.gateway.irc_network.clone(),
+            |config, text| {
+                let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+                if text.is_empty() || text.len() > 32 || !text.chars().all(legal) {
+                    return Err(format!("{text:?} is no network's name"));
+                }
+                config.gateway.irc_network = text.to_owned();
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "irc",
+        "motd",
+        &["The message of the day, line by line."],
+        Field::List(
+            "texts",
+            |config| config.gateway.motd.clone(),
+            |config, lines| {
+                config.gateway.motd = lines.to_vec();
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "irc",
+        "ping_s",
+        &["After how long a silent client is asked whether it is there."],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.gateway.irc_ping),
+    ),
+    Key::new(
+        "irc",
+        "pong_s",
+        &["How long it may take to answer."],
+        Field::Time(Unit::Seconds, 1..=DAY_S, |config| &mut config.gateway.irc_pong),
+    ),
+    Key::new(
+        "irc",
+        "sts_duration_s",
+        &[
+            "With TLS: how long clients are to come back encrypted only (IRCv3 sts). 0: they may do as they like.",
+            "They then insist on a certificate that they can check. A mistake lasts as long as this.",
+        ],
+        Field::Time(Unit::Seconds, 0..=366 * DAY_S, |config| &mut config.sts),
+    ),
+    Key::new(
+        "irc",
+        "operators",
+        &[
+            "Who becomes a server operator with OPER NAME PASSWORD: \"NAME PRIVILEGES HASH\". Privileges, apart by",
+            "commas, or all: kill, wallops, rehash, rooms (keep order in all rooms), see (addresses, secret rooms).",
+            "`polylogue operator NAME` makes such a line. Read again on SIGHUP and REHASH.",
+        ],
+        Field::List(operators::EXPECTED, operators::written, operators::read),
+    ),
+    Key::new(
+        "messenger",
+        "sent",
+        &[
+            "Whether every client's message is acknowledged with SENT. Off: with SEND, as the protocol's table",
+            "has it, except to clients that are known by their habits to want SENT.",
+        ],
+        Field::Switch(|config| &mut config.gateway.messenger_sent),
+    ),
+    Key::new(
+        "messenger",
+        "receipt_ms",
+        &[
+            "How long a recipient may take to acknowledge before it counts as served and isn't waited for again.",
+        ],
+        Field::Time(Unit::Milliseconds, 100..=600_000, |config| &mut config.gateway.messenger_receipt),
+    ),
+    Key::new(
+        "messenger",
+        "body_ms",
+        &["How long a body may stay shorter than its header says before the session ends."],
+        Field::Time(Unit::Milliseconds, 100..=600_000, |config| &mut config.gateway.messenger_body),
+    ),
+    Key::new(
+        "messenger",
+        "gap_ms",
+        &["The least time between two messages to one client that may not have read the first."],
+        Field::Time(Unit::Milliseconds, 0..=10_000, |config| &mut config.gateway.messenger_gap),
+    ),
+];
