@@ -168,7 +168,9 @@ impl Conn {
     /// Takes the connection out of the books.
     pub(crate) fn forget(&mut self, turn: &mut Turn) {
         turn.timers.disarm(self.slot(), &mut self.armed);
-        self.forget_queued(turn);
+        // What is encrypted and not sent goes with the TLS, if the web service gets that.
+        turn.tally.queued -= self.waiting() as i64;
+        self.queue.clear();
         if !matches!(self.stage, Stage::Web(_)) {
             turn.shared.metrics.connection(Some(self.kind), None);
         }

@@ -63,7 +63,7 @@ impl Conn {
     }
 
     /// Throws away what waits.
-    pub(crate) fn forget_queued(&mut self, turn: &mut Turn) {
+    fn forget_queued(&mut self, turn: &mut Turn) {
         let before = self.waiting();
         self.queue.clear();
         if let Some(tls) = &mut self.tls {
