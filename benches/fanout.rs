@@ -26,6 +26,7 @@ fn say(crowd: &mut Crowd, fx: &mut Vec<Effect>) {
         text: BODY.into(),
         style: hub::Style::Plain,
         tags: None,
+        seams: Vec::new(),
         echo: false,
         token: None,
         waits: false,

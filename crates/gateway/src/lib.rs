@@ -26,7 +26,16 @@ pub use session::{IrcLimits, IrcLines, Session, Settings, Sts};
 
 /// A plain message, as dialects without anything else say it.
 pub(crate) fn say(to: To, text: String, token: Option<Token>) -> hub::Command {
-    hub::Command::Say(Say { to, text, style: Style::Plain, tags: None, echo: false, token, waits: true })
+    hub::Command::Say(Say {
+        to,
+        text,
+        style: Style::Plain,
+        tags: None,
+        seams: Vec::new(),
+        echo: false,
+        token,
+        waits: true,
+    })
 }
 
 /// A wire form of a dialect: `variant` is what makes the bytes of its recipients differ.

@@ -42,7 +42,7 @@ impl Place {
 pub(crate) fn plain(event: &Event, space: Namespace) -> Option<Plain<'_>> {
     let name = |card: &Card| card.wire_name(space).to_owned();
     match &event.kind {
-        Kind::Message { from, scope, text, style, tags: _ } => {
+        Kind::Message { from, scope, text, style, tags: _, seams: _ } => {
             let text = match style {
                 Style::Plain | Style::Bare | Style::Notice => Cow::Borrowed(text.as_str()),
                 Style::Action => Cow::Owned(format!("* {} {}", name(from), text.as_str())),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::query::{Answer, Member, Query, RoomInfo};
 use crate::rendezvous::{BridgeReply, BridgeRequest};
 use crate::{
-    Card, Dialect, EventId, Ranks, Refusal, RoomCard, RoomId, Secret, SessionId, Style, Token, Typing,
-    UserFlags, WantedChange,
+    Card, Dialect, EventId, MetadataAction, MetadataAnswer, MetadataEntry, MetadataTarget, Ranks, Refusal,
+    RoomCard, RoomId, Secret, SessionId, Style, Token, Typing, UserFlags, WantedChange,
 };
 
 /// Who opens a session.
@@ -153,6 +153,13 @@ pub enum Command {
         /// First of all, watch nobody.
         clear: bool,
     },
+    /// Does something about public data. Answered by [`Reply::Metadata`].
+    Metadata {
+        /// Whose.
+        target: MetadataTarget,
+        /// What.
+        action: MetadataAction,
+    },
     /// Becomes a server operator. Answered by [`Reply::FlagsSet`].
     Oper {
         /// The operator's name.
@@ -255,6 +262,8 @@ pub struct ClientProfile {
     pub away: Option<String>,
     /// Flags that are on from the first moment.
     pub flags: UserFlags,
+    /// Public data that are there from the first moment; what can't be is left out.
+    pub metadata: Vec<(String, String)>,
 }
 
 /// What a session does for its user. A user is present once both directions are there.
@@ -279,6 +288,8 @@ pub struct Say {
     pub style: Style,
     /// Client-only tags, as IRC writes them; checked by the session.
     pub tags: Option<String>,
+    /// Where the client cut lines that belong together ([`crate::Kind::Message`]).
+    pub seams: Vec<usize>,
     /// Whether what is said privately comes to the sender's own sessions too. What is said in a room always does.
     pub echo: bool,
     /// If given, the outcome is told under it.
@@ -393,6 +404,8 @@ pub enum Reply {
         room: Box<RoomInfo>,
         /// Who is in it, if that was asked for.
         members: Option<Vec<Member>>,
+        /// What the session wants to know of the room and those in it.
+        metadata: Vec<MetadataEntry>,
     },
     /// Asked into the room.
     Invited {
@@ -426,6 +439,8 @@ pub enum Reply {
         /// Not watched, because the list is full, as named.
         refused: Vec<String>,
     },
+    /// What became of a [`Command::Metadata`].
+    Metadata(MetadataAnswer),
     /// The answer to a [`Command::Ask`].
     Answer(Answer),
 }

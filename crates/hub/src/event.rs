@@ -35,6 +35,9 @@ pub enum Kind {
         style: Style,
         /// Client-only tags, as IRC writes them (`+a=b;+c`).
         tags: Option<Arc<str>>,
+        /// Where the sender's client cut a line in two that belongs together, in bytes: dialects that cut lines
+        /// themselves do it there too.
+        seams: Option<Arc<[usize]>>,
     },
     /// Somebody is writing something, or no longer.
     Typing {

@@ -19,6 +19,7 @@ mod ids;
 mod login;
 mod mask;
 mod membership;
+mod metadata;
 mod mode;
 mod moderation;
 mod names;
@@ -43,6 +44,10 @@ pub use config::HubConfig;
 pub use effect::{Audience, Effect};
 pub use event::{Actor, Chunks, Event, Form, Kind, MetadataOf, News, Reaction, Scope, Shared, Style, Typing};
 pub use ids::{CallId, EventId, NoEventId, RoomId, SessionId, Token, UserId};
+pub use metadata::{
+    METADATA_KEYS_MAX, METADATA_VALUE_BYTES_MAX, METADATA_WANTED_MAX, MetadataAction, MetadataAnswer,
+    MetadataEntry, MetadataTarget,
+};
 pub use mode::{Change, MaskEntry, MaskList, Ranks, RoomFlags, RoomModes, Topic, UserFlags, WantedChange};
 pub use names::{Dialect, NAME_CHARS_MAX, Name, Namespace, ROOM_CHARS_MAX, RoomName};
 pub use now::Now;

@@ -159,6 +159,7 @@ impl Hub {
         }
         let user = UserId(self.next_id());
         let wire = self.directory.enter(user, name, handle, origin.dialect)?;
+        let metadata = profile.as_deref().and_then(|profile| crate::metadata::first(&profile.metadata));
         let (away, flags) = match &profile {
             Some(profile) => (profile.away.as_deref().map(Into::into), profile.flags),
             None => (None, UserFlags::default()),
@@ -176,6 +177,7 @@ impl Hub {
                 present: false,
                 away,
                 flags,
+                metadata,
                 privileges: Privileges::empty(),
                 since_ms: now.unix_ms,
                 active_ms: now.unix_ms,
@@ -240,7 +242,6 @@ impl Hub {
         if gone.roster {
             self.roster_unsubscribe(session);
         }
-        self.unwatch_all(session);
         let Some(user) = gone.user else { return };
         if gone.hears() {
             self.receipts_lost(user, fx);
@@ -310,6 +311,7 @@ impl Hub {
             }
             self.roster_unsubscribe(session);
             self.unwatch_all(session);
+            self.unwant_all(session);
             if Some(session) != except {
                 fx.push(Effect::Reply { to: session, reply: Reply::Dismissed { reason: told.clone() } });
             }

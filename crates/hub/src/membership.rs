@@ -144,7 +144,8 @@ impl Hub {
         let room = self.rooms.get(&id).ok_or_else(|| no_room(spelled))?;
         let info = Box::new(self.room_info(room, true));
         let members = members.then(|| self.members_of(room, |_| true));
-        Ok(Reply::Joined { room: info, members })
+        let metadata = self.metadata_of_room(from, id, None);
+        Ok(Reply::Joined { room: info, members, metadata })
     }
 
     /// A user becomes a member; whoever has to know is told.
@@ -173,6 +174,7 @@ impl Hub {
             self.deliver_to(Audience::Many(sessions.as_slice().into()), event, fx);
         }
         self.announce_arrival(now, user, id, fx);
+        self.metadata_of_newcomer(now, user, id, fx);
     }
 
     /// Tells the others a member's ranks that it had before they knew of it.

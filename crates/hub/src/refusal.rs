@@ -143,6 +143,24 @@ pub enum Refusal {
         /// Which would do.
         privilege: &'static str,
     },
+    /// A key of public data has not the form of one.
+    #[error("{key:?} is no key")]
+    KeyMalformed {
+        /// As it was written.
+        key: String,
+    },
+    /// There is nothing under the key.
+    #[error("nothing is set under {key:?}")]
+    KeyNotSet {
+        /// The key.
+        key: String,
+    },
+    /// The data are somebody else's.
+    #[error("{key:?} is not yours to set")]
+    NotYours {
+        /// The key.
+        key: String,
+    },
     /// The name and the password don't belong together.
     #[error("the password is wrong")]
     WrongPassword,
@@ -213,6 +231,9 @@ impl Refusal {
             Self::TooSoon { .. } => "too_soon",
             Self::RankTooLow { .. } => "rank_too_low",
             Self::NoPrivilege { .. } => "no_privilege",
+            Self::KeyMalformed { .. } => "key_malformed",
+            Self::KeyNotSet { .. } => "key_not_set",
+            Self::NotYours { .. } => "not_yours",
             Self::WrongPassword => "wrong_password",
             Self::MaskMalformed { .. } => "mask_malformed",
             Self::ListFull { .. } => "list_full",

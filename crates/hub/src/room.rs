@@ -35,6 +35,7 @@ pub(crate) struct Lists {
     pub(crate) ban_exceptions: Vec<(BanMask, MaskEntry)>,
     pub(crate) invite_exceptions: Vec<(BanMask, MaskEntry)>,
     pub(crate) invited: BTreeSet<UserId>,
+    pub(crate) metadata: crate::metadata::Metadata,
 }
 
 impl Lists {

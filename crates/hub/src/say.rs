@@ -79,6 +79,7 @@ impl Hub {
             text,
             style: say.style,
             tags,
+            seams: (!say.seams.is_empty()).then(|| say.seams.into()),
             echo: say.echo,
             token: say.token,
             waits: say.waits,
@@ -373,8 +374,8 @@ impl Hub {
         self.roster_before_message(now, sender, fx);
         // What a user says in a room it doesn't have to acknowledge itself.
         let except = matches!(scope, Scope::Room(_)).then_some(sender);
-        let Said { from, card, text, style, tags, token, waits, echo: _ } = said;
-        let event = self.event(now, Kind::Message { from: card, scope, text, style, tags });
+        let Said { from, card, text, style, tags, seams, token, waits, echo: _ } = said;
+        let event = self.event(now, Kind::Message { from: card, scope, text, style, tags, seams });
         self.counts.messages += 1;
         self.counts.deliveries += (to.sessions().len() + ring.len()) as u64;
         self.recent.push(event.clone(), self.config.recent_max);
@@ -438,6 +439,7 @@ struct Said {
     text: Text,
     style: Style,
     tags: Option<Arc<str>>,
+    seams: Option<Arc<[usize]>>,
     echo: bool,
     token: Option<Token>,
     waits: bool,

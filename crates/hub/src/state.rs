@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::login::Waiting;
+use crate::metadata::Wants;
 use crate::names::{Directory, Key};
 use crate::recent::Recent;
 use crate::rendezvous::Rendezvous;
@@ -42,6 +43,7 @@ pub struct Hub {
     /// Logins that wait for a taken name, in the order of their patience.
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) watches: Watches,
+    pub(crate) wants: Wants,
     pub(crate) recent: Recent,
     /// Who was here, oldest first.
     pub(crate) former: VecDeque<Former>,
@@ -100,6 +102,7 @@ pub(crate) struct User {
     pub(crate) present: bool,
     pub(crate) away: Option<Arc<str>>,
     pub(crate) flags: UserFlags,
+    pub(crate) metadata: Option<Box<crate::metadata::Metadata>>,
     /// What it may do as a server operator.
     pub(crate) privileges: Privileges,
     /// When it came: milliseconds since 1970.
@@ -134,6 +137,7 @@ impl Hub {
             waiting: VecDeque::new(),
             room_aliases: BTreeMap::new(),
             watches: Watches::default(),
+            wants: Wants::default(),
             recent: Recent::default(),
             former: VecDeque::new(),
             census: Census::default(),
@@ -190,6 +194,9 @@ impl Hub {
 
     /// A session has closed. Its user goes with its last session.
     pub fn close(&mut self, now: Now, session: SessionId, fx: &mut Vec<Effect>) {
+        // It may watch its own user, and must not be told of that one's end.
+        self.unwatch_all(session);
+        self.unwant_all(session);
         self.rendezvous_closed(now, session, fx);
         let Some(gone) = self.sessions.remove(&session) else { return };
         self.detach(now, session, &gone, fx);
@@ -292,6 +299,7 @@ impl Hub {
             Command::SetRealName { text } => self.set_real_name(now, from, &text, fx),
             Command::SetFlags { on, off } => self.set_flags(now, from, (on, off), fx),
             Command::Watch { add, remove, clear } => self.watch(now, from, (add, remove), clear),
+            Command::Metadata { target, action } => self.metadata(now, from, (&target, action), fx),
             Command::Kill { whom, reason } => self.kill(now, from, &whom, &reason, fx),
             Command::Wallops { text } => self.wallops(now, from, &text, fx),
             Command::Rehash => self.rehash(from, fx),

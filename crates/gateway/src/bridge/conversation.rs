@@ -164,6 +164,7 @@ impl Conversation {
             | Reply::ModesSet { .. }
             | Reply::FlagsSet { .. }
             | Reply::Watched { .. }
+            | Reply::Metadata(_)
             | Reply::Answer(_) => {}
         }
     }

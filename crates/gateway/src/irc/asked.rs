@@ -1,5 +1,7 @@
 //! What the session has asked of the hub and will be answered.
 
+use hub::MetadataAction;
+
 /// What an answer of the hub's is for. Names and channels are as the client wrote them.
 #[derive(Debug)]
 pub(super) enum Asked {
@@ -94,6 +96,12 @@ pub(super) enum Asked {
     Monitor,
     MonitorList,
     MonitorStatus,
+    Metadata {
+        target: String,
+        action: MetadataAction,
+    },
+    /// What was wanted before registration, and acknowledged then.
+    EarlyMetadata,
 }
 
 /// What a WHOX request wants to see of each person.

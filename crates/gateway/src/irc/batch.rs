@@ -15,6 +15,7 @@ pub(super) struct OpenBatch {
     /// PRIVMSG or NOTICE, once a line has come.
     command: Option<&'static str>,
     text: String,
+    seams: Vec<usize>,
     lines: usize,
     /// It broke a rule that was told already: the rest of it is passed over.
     broken: bool,
@@ -26,6 +27,15 @@ impl IrcSession {
             State::Active(active) => Some(&mut active.batch),
             State::Registering(_) | State::Closed => None,
         }
+    }
+
+    /// Gives up a batch that is open; whether one was. What answers it comes now.
+    fn drop_batch(&mut self) -> bool {
+        let dropped = self.open_batch().and_then(Option::take).is_some_and(|batch| !batch.broken);
+        if dropped {
+            self.flow.resume_label();
+        }
+        dropped
     }
 
     /// BATCH: begins or ends one.
@@ -50,10 +60,7 @@ impl IrcSession {
         else {
             return self.fail(cx, "BATCH", "MULTILINE_INVALID", &[], "A multiline batch has one target");
         };
-        if self.open_batch().is_some_and(|batch| batch.is_some()) {
-            if let Some(batch) = self.open_batch() {
-                *batch = None;
-            }
+        if self.drop_batch() {
             return self.fail(cx, "BATCH", "MULTILINE_INVALID", &[], "Another batch is open");
         }
         let opened = OpenBatch {
@@ -62,6 +69,7 @@ impl IrcSession {
             tags: self.client_tags(line),
             command: None,
             text: String::new(),
+            seams: Vec::new(),
             lines: 0,
             broken: false,
         };
@@ -73,13 +81,16 @@ impl IrcSession {
 
     /// A message that belongs to a batch; whether it did.
     pub(super) fn on_batched(&mut self, cx: &mut Call<'_>, command: &'static str, line: &Line<'_>) -> bool {
-        let Some(name) = line.tags.get("batch").filter(|_| self.caps.contains(Caps::BATCH)) else {
+        let Some(name) = line.tags.get("batch").filter(|_| self.caps.contains(Caps::MULTILINE)) else {
             return false;
         };
-        let Some(Some(batch)) = self.open_batch() else { return false };
-        if batch.name != name {
-            return false;
+        let is_open = |batch: &Option<Box<OpenBatch>>| batch.as_ref().is_some_and(|batch| batch.name == name);
+        if !self.open_batch().is_some_and(|batch| is_open(batch)) {
+            self.drop_batch();
+            self.fail(cx, "BATCH", "MULTILINE_INVALID", &[], "No such batch is open");
+            return true;
         }
+        let Some(Some(batch)) = self.open_batch() else { return true };
         if batch.broken {
             return true;
         }
@@ -87,6 +98,8 @@ impl IrcSession {
         let concat = line.tags.get("draft/multiline-concat").is_some();
         if batch.lines > 0 && !concat {
             batch.text.push('\n');
+        } else if concat {
+            batch.seams.push(batch.text.len());
         }
         batch.text.push_str(text);
         batch.lines += 1;
@@ -124,6 +137,7 @@ impl IrcSession {
             return self.fail(cx, "BATCH", "MULTILINE_INVALID", &[], "The batch says nothing");
         };
         let words = Words::of(&batch.text, command == "NOTICE", batch.tags);
-        self.say(cx, command, &batch.target, words);
+        let seams = if words.text == batch.text { batch.seams } else { Vec::new() };
+        self.say(cx, command, &batch.target, Words { seams, ..words });
     }
 }

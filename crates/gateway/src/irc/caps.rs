@@ -1,6 +1,6 @@
 //! Capabilities: what a client can ask to be told, and how (IRCv3 capability negotiation).
 
-use hub::Form;
+use hub::{Form, METADATA_KEYS_MAX, METADATA_VALUE_BYTES_MAX, METADATA_WANTED_MAX};
 
 use crate::Settings;
 
@@ -30,6 +30,7 @@ bitflags::bitflags! {
         const CHANNEL_RENAME = 1 << 19;
         const REDACTION = 1 << 20;
         const PRE_AWAY = 1 << 21;
+        const METADATA = 1 << 22;
 
         /// What makes the tags of a message differ between clients.
         const TAGS = Self::SERVER_TIME.bits() | Self::MESSAGE_TAGS.bits() | Self::ACCOUNT_TAG.bits();
@@ -41,7 +42,7 @@ pub(super) const MULTILINE_BYTES_MAX: usize = 4096;
 pub(super) const MULTILINE_LINES_MAX: usize = 100;
 
 /// Every capability by its name. A name without a capability is only shown.
-const TABLE: [(&str, Caps); 23] = [
+const TABLE: [(&str, Caps); 24] = [
     ("account-notify", Caps::ACCOUNT_NOTIFY),
     ("account-tag", Caps::ACCOUNT_TAG),
     ("away-notify", Caps::AWAY_NOTIFY),
@@ -50,6 +51,7 @@ const TABLE: [(&str, Caps); 23] = [
     ("chghost", Caps::CHGHOST),
     ("draft/channel-rename", Caps::CHANNEL_RENAME),
     ("draft/message-redaction", Caps::REDACTION),
+    ("draft/metadata-2", Caps::METADATA),
     ("draft/multiline", Caps::MULTILINE),
     ("draft/no-implicit-names", Caps::NO_IMPLICIT_NAMES),
     ("draft/pre-away", Caps::PRE_AWAY),
@@ -95,6 +97,10 @@ pub(super) fn offered(settings: &Settings, version_302: bool, secure: bool) -> V
             Caps::MULTILINE if version_302 => {
                 format!("{name}=max-bytes={MULTILINE_BYTES_MAX},max-lines={MULTILINE_LINES_MAX}")
             }
+            Caps::METADATA if version_302 => format!(
+                "{name}=before-connect,max-subs={METADATA_WANTED_MAX},max-keys={METADATA_KEYS_MAX},\
+                 max-value-bytes={METADATA_VALUE_BYTES_MAX}"
+            ),
             _ => (*name).to_owned(),
         })
         .collect();

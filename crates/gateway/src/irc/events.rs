@@ -29,6 +29,9 @@ impl IrcSession {
         follow(active, event);
         // What answers a labeled command goes with its answer.
         let gathered = mine && self.flow.is_labeled();
+        if let Kind::Metadata { of, by, key, value } = &event.kind {
+            return self.on_metadata_event(cx, of, by, (key, value.as_deref()));
+        }
         if let Kind::Watched { who, news } = &event.kind {
             return self.on_watched(cx, event, who, news);
         }
@@ -103,7 +106,12 @@ impl IrcSession {
                 }
             }
             Reply::Done => self.on_done(cx, &asked),
-            Reply::Joined { room, members } => self.on_joined(cx, &room, members),
+            Reply::Joined { room, members, metadata } => {
+                self.on_joined(cx, &room, members);
+                if self.caps.contains(Caps::METADATA) {
+                    self.send_entries(cx, &metadata);
+                }
+            }
             Reply::Invited { room, whom, away } => self.on_invited(cx, &room, &whom, away.as_deref()),
             Reply::ModesSet { refused, .. } => self.on_modes_set(cx, asked, refused),
             Reply::FlagsSet { on, off } => {
@@ -113,6 +121,7 @@ impl IrcSession {
                 self.on_flags_set(cx, on, off);
             }
             Reply::Watched { online, offline, refused } => self.on_watch(cx, &online, &offline, &refused),
+            Reply::Metadata(answer) => self.on_metadata_answer(cx, &asked, answer),
             Reply::Answer(answer) => self.on_information(cx, asked, answer),
             // The sender's own line has gone out with the event, if it wants one.
             Reply::Outcome { away: None, .. } => {}

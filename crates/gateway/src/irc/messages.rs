@@ -28,6 +28,7 @@ pub(super) struct Words {
     pub(super) text: String,
     pub(super) style: Style,
     pub(super) tags: Option<String>,
+    pub(super) seams: Vec<usize>,
 }
 
 impl Words {
@@ -42,7 +43,7 @@ impl Words {
                 _ => (marked, Style::Request { answer: notice }),
             },
         };
-        Self { text: text.to_owned(), style, tags }
+        Self { text: text.to_owned(), style, tags, seams: Vec::new() }
     }
 }
 
@@ -88,9 +89,9 @@ impl IrcSession {
     /// Says something to one target.
     pub(super) fn say(&mut self, cx: &mut Call<'_>, command: &'static str, target: &str, words: Words) {
         let to = self.addressed(target);
-        let Words { text, style, tags } = words;
+        let Words { text, style, tags, seams } = words;
         let echo = self.caps.contains(Caps::ECHO_MESSAGE);
-        let say = Say { to, text, style, tags, echo, token: Some(Token(0)), waits: false };
+        let say = Say { to, text, style, tags, seams, echo, token: Some(Token(0)), waits: false };
         let asked = Asked::Say { command, target: target.to_owned(), quiet: command == "NOTICE" };
         self.ask(cx, asked, Command::Say(say));
     }

@@ -11,6 +11,7 @@ mod flow;
 mod info;
 mod isupport;
 mod messages;
+mod metadata;
 mod modes;
 mod monitor;
 mod people;
@@ -198,7 +199,10 @@ impl IrcSession {
                 None => false,
                 Some(line) if self.may_begin(&line) => {
                     self.charge(cx.now);
-                    self.on_line(cx, line);
+                    match line {
+                        Ok(line) => self.on_line(cx, line),
+                        Err(error) => self.on_bad_line(cx, &decoder.lent_lossy(), error),
+                    }
                     true
                 }
                 Some(_) => {
@@ -243,27 +247,41 @@ impl IrcSession {
         self.flow.is_idle() || self.flow.admits(line.is_ok_and(messages::is_plain))
     }
 
-    fn on_line(&mut self, cx: &mut Call<'_>, line: Result<&str, LineError>) {
-        match line.map(Line::parse) {
-            Ok(Ok(Some(line))) => {
+    fn on_line(&mut self, cx: &mut Call<'_>, line: &str) {
+        match Line::parse(line) {
+            Ok(Some(line)) => {
                 let label = self.label_of(&line);
                 self.flow.begin(label, messages::is_plain_line(&line));
                 self.on_command(cx, &line);
             }
-            Ok(Ok(None)) => {}
+            Ok(None) => {}
             // There is no command to answer.
-            Ok(Err(_)) | Err(LineError::Malformed) => {
+            Err(_) => {
                 self.flow.begin(None, false);
                 self.numeric(cx, Numeric::ERR_UNKNOWNCOMMAND).param("*").trailing("That is no command");
             }
-            Err(LineError::TooLong) => {
-                self.flow.begin(None, false);
+        }
+        self.settle(cx);
+    }
+
+    /// A line that can't be taken; `text` is what of it is text.
+    fn on_bad_line(&mut self, cx: &mut Call<'_>, text: &str, error: LineError) {
+        let line = Line::parse(text).ok().flatten();
+        let label = line.as_ref().and_then(|line| self.label_of(line));
+        self.flow.begin(label, false);
+        match error {
+            LineError::Malformed => {
+                let text = "A line can't have such characters";
+                self.numeric(cx, Numeric::ERR_UNKNOWNCOMMAND).param("*").trailing(text);
+            }
+            LineError::TooLong => {
                 self.numeric(cx, Numeric::ERR_INPUTTOOLONG).trailing("Input line was too long");
             }
-            Err(LineError::NotUtf8) => {
-                self.flow.begin(None, false);
+            LineError::NotUtf8 => {
+                let command: String = line.map_or("*", |line| line.command).chars().take(32).collect();
                 let text = "Message rejected: your message contained invalid UTF-8";
-                self.server_line(cx).command("FAIL").param("*").param("INVALID_UTF8").trailing(text);
+                let line = self.server_line(cx).command("FAIL").param(&command.to_ascii_uppercase());
+                line.param("INVALID_UTF8").trailing(text);
             }
         }
         self.settle(cx);
@@ -300,6 +318,7 @@ impl IrcSession {
         let known = self.on_session(cx, name, line)
             || self.on_messages(cx, name, line)
             || self.on_rooms(cx, name, line)
+            || self.on_metadata(cx, name, line)
             || self.on_people(cx, name, line)
             || self.on_info(cx, name, line);
         if !known {

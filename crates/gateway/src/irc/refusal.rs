@@ -13,6 +13,11 @@ impl IrcSession {
         if let Asked::Say { quiet: true, .. } = asked {
             return;
         }
+        if let Asked::Metadata { target, .. } = asked
+            && self.refuse_metadata(cx, target, refusal)
+        {
+            return;
+        }
         let About { command, channel, whom } = About::of(asked);
         let no = |session: &mut Self, cx: &mut Call<'_>, numeric, params: &[&str], text: &str| {
             let line = session.numeric(cx, numeric);
@@ -117,6 +122,10 @@ impl IrcSession {
                 let text = "Permission Denied- You're not an IRC operator";
                 no(self, cx, Numeric::ERR_NOPRIVILEGES, &[], text);
             }
+            // Only METADATA has these, and words of its own for them.
+            Refusal::KeyMalformed { .. } | Refusal::KeyNotSet { .. } | Refusal::NotYours { .. } => {
+                no(self, cx, Numeric::ERR_NOPRIVILEGES, &[], &words);
+            }
             Refusal::WrongPassword => {
                 no(self, cx, Numeric::ERR_PASSWDMISMATCH, &[], "Password incorrect");
             }
@@ -192,6 +201,8 @@ impl<'a> About<'a> {
             Asked::Ison => about("ISON", "", ""),
             Asked::Lusers { .. } => about("LUSERS", "", ""),
             Asked::Monitor | Asked::MonitorList | Asked::MonitorStatus => about("MONITOR", "", ""),
+            Asked::Metadata { target, .. } => about("METADATA", target, ""),
+            Asked::EarlyMetadata => about("METADATA", "", ""),
         }
     }
 

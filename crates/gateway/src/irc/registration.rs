@@ -8,6 +8,7 @@ use proto::irc::{Line, Numeric};
 
 use super::asked::Asked;
 use super::caps::{self, Caps};
+use super::metadata::EarlyMetadata;
 use super::{Active, Call, IrcSession, State, isupport, modes, wire};
 use crate::{Close, Settings};
 
@@ -25,6 +26,7 @@ pub(super) struct Registering {
     pub(super) nick: Option<String>,
     user: Option<(String, String)>,
     away: Option<String>,
+    pub(super) metadata: EarlyMetadata,
     /// Capabilities are being negotiated: registration waits for CAP END.
     negotiating: bool,
     /// The hub is being asked for the name.
@@ -39,6 +41,7 @@ impl Registering {
             nick: None,
             user: None,
             away: None,
+            metadata: EarlyMetadata::default(),
             negotiating: false,
             asking: false,
         }
@@ -76,6 +79,7 @@ impl IrcSession {
                 }
                 self.say_away(cx, message.is_some());
             }
+            "METADATA" if self.on_metadata(cx, name, line) => {}
             _ => {
                 self.numeric(cx, Numeric::ERR_NOTREGISTERED).trailing("You have not registered");
             }
@@ -126,9 +130,10 @@ impl IrcSession {
     }
 
     fn on_user(&mut self, cx: &mut Call<'_>, line: &Line<'_>) {
-        let (Some(username), Some(real_name)) =
-            (line.params.at(0).filter(|name| !name.is_empty()), line.params.at(3))
-        else {
+        let (Some(username), Some(real_name)) = (
+            line.params.at(0).filter(|name| !name.is_empty()),
+            line.params.at(3).filter(|name| !name.is_empty()),
+        ) else {
             return self.need_more(cx, "USER");
         };
         let allowed = |c: &char| c.is_ascii_alphanumeric() || "-_.[]{}|^`".contains(*c);
@@ -154,6 +159,7 @@ impl IrcSession {
             real_name: real_name.clone(),
             away: registering.away.clone(),
             flags: UserFlags::empty(),
+            metadata: registering.metadata.values.clone(),
         };
         let login = Login {
             name: nick.clone(),
@@ -176,7 +182,8 @@ impl IrcSession {
 
     /// Tells a client that it is registered, and all that clients are told then.
     pub(super) fn on_welcome(&mut self, cx: &mut Call<'_>, session: SessionId, card: Arc<Card>) {
-        let State::Registering(_) = &self.state else { return };
+        let State::Registering(registering) = &mut self.state else { return };
+        let metadata = std::mem::take(&mut registering.metadata);
         let hostmask = card.hostmask();
         self.state = State::Active(Box::new(Active { card, session, rooms: Vec::new(), batch: None }));
         let settings = self.settings.clone();
@@ -202,6 +209,7 @@ impl IrcSession {
                 .fold(line, |line, token| line.param(token))
                 .trailing("are supported by this server");
         }
+        self.send_early_metadata(cx, metadata);
         self.ask(cx, Asked::Lusers { welcome: true }, Command::Ask(Query::Census));
     }
 

@@ -203,6 +203,10 @@ impl IrcSession {
         };
         // One is all that is answered (ISUPPORT: TARGMAX).
         let channel = channel.split(',').next().unwrap_or_default().to_owned();
+        if !channel.starts_with('#') {
+            let line = self.numeric(cx, Numeric::RPL_ENDOFNAMES).param(&channel);
+            return line.trailing("End of /NAMES list");
+        }
         let room = channel_name(&channel).to_owned();
         self.ask(cx, Asked::Names { channel }, Command::Ask(Query::Members(room)));
     }

@@ -28,7 +28,9 @@ pub(super) fn time(unix_ms: u64) -> String {
 /// What of a client's capabilities makes a difference to an event's lines.
 pub(super) fn that_matter(event: &Event) -> Caps {
     match &event.kind {
-        Kind::Message { text, .. } if text.as_str().contains('\n') || text.as_str().len() > 300 => {
+        Kind::Message { text, seams, .. }
+            if seams.is_some() || text.as_str().contains('\n') || text.as_str().len() > 300 =>
+        {
             Caps::TAGS | Caps::MULTILINE
         }
         Kind::Join { away: Some(_), .. } => Caps::TAGS | Caps::EXTENDED_JOIN | Caps::AWAY_NOTIFY,
@@ -124,10 +126,10 @@ impl Write<'_> {
 
     fn kind(&self, target: Option<&str>, out: &mut Vec<u8>) {
         match &self.event.kind {
-            Kind::Message { from, scope, text, style, tags } => {
+            Kind::Message { from, scope, text, style, tags, seams } => {
                 let said =
                     Said { from, style: *style, tags: tags.as_deref(), target: &self::target(scope, target) };
-                self.message(&said, text.as_str(), out);
+                self.message(&said, (text.as_str(), seams.as_deref().unwrap_or_default()), out);
             }
             Kind::Typing { from, scope, state } => {
                 let state = match state {
@@ -216,38 +218,37 @@ impl Write<'_> {
     }
 
     /// A message in as many lines as it takes.
-    fn message(&self, said: &Said<'_>, text: &str, out: &mut Vec<u8>) {
+    fn message(&self, said: &Said<'_>, (text, seams): (&str, &[usize]), out: &mut Vec<u8>) {
         let most = said.text_bytes_max();
-        if text.len() <= most && !text.contains(['\n', '\r']) {
+        if text.len() <= most && seams.is_empty() && !text.contains(['\n', '\r']) {
             return said.line(self.tagged(Some(said.from), true, said.tags, out), text);
         }
         if self.caps.contains(Caps::MULTILINE) && said.fits_batch(text) {
-            return self.multiline(said, text, most, out);
+            return self.multiline(said, (text, seams), most, out);
         }
-        let pieces = text::lines(text).flat_map(|line| text::split(line, most, char::len_utf8));
+        let lines = lines_at_seams(text, seams).map(|(_, line)| line).filter(|line| !line.trim().is_empty());
+        let pieces = lines.flat_map(|line| text::split(line, most, char::len_utf8));
         for (index, piece) in pieces.enumerate() {
             // Only the first of them is the message; the others come after it.
-            let tags = if index == 0 { said.tags } else { None };
-            said.line(self.tagged(Some(said.from), index == 0, tags, out), piece);
+            said.line(self.tagged(Some(said.from), index == 0, said.tags, out), piece);
         }
     }
 
     /// A message as a batch of lines (draft/multiline).
-    fn multiline(&self, said: &Said<'_>, text: &str, most: usize, out: &mut Vec<u8>) {
+    fn multiline(&self, said: &Said<'_>, (text, seams): (&str, &[usize]), most: usize, out: &mut Vec<u8>) {
         let from = said.from;
         let name = format!("m{}", self.event.id);
         let line =
             self.tagged(Some(from), true, said.tags, out).user(nick(from), from.username(), from.host());
         line.command("BATCH").param(&format!("+{name}")).param("draft/multiline").param(said.target).end();
-        for line in text.split('\n') {
-            let line = line.trim_end_matches('\r');
+        for (joined, line) in lines_at_seams(text, seams) {
             let mut rest = line;
             loop {
                 // Cut between characters, wherever that is: put together again nothing is lost.
                 let end = rest.floor_char_boundary(most.min(rest.len()));
                 let (piece, after) = rest.split_at(end);
                 let mut writer = Writer::new(out).tag("batch", &name);
-                if rest.len() < line.len() {
+                if joined || rest.len() < line.len() {
                     writer = writer.tag("draft/multiline-concat", "");
                 }
                 said.line(writer, piece);
@@ -260,6 +261,24 @@ impl Write<'_> {
         let line = Writer::new(out).user(nick(from), from.username(), from.host());
         line.command("BATCH").param(&format!("-{name}")).end();
     }
+}
+
+/// A text's lines, cut at the seams too; whether each goes on where the one before it ended.
+fn lines_at_seams<'t>(text: &'t str, seams: &[usize]) -> impl Iterator<Item = (bool, &'t str)> {
+    let mut rest = Some((false, 0));
+    std::iter::from_fn(move || {
+        let (joined, start) = rest?;
+        let after = text.get(start..)?;
+        let end = after.find('\n').map(|at| start + at);
+        let seam = seams.iter().copied().find(|seam| *seam > start && text.is_char_boundary(*seam));
+        let (end, next) = match (seam, end) {
+            (Some(seam), end) if seam < end.unwrap_or(text.len()) => (seam, Some((true, seam))),
+            (_, Some(end)) => (end, Some((false, end + 1))),
+            (_, None) => (text.len(), None),
+        };
+        rest = next;
+        Some((joined, text.get(start..end)?.trim_end_matches('\r')))
+    })
 }
 
 /// What the lines of a message have in common.
@@ -345,5 +364,19 @@ pub(super) fn change(change: &Change) -> (bool, char, Option<String>) {
             (*given, modes::rank_letter(*rank), Some(nick(whom).to_owned()))
         }
         Change::Mask { list, mask, added } => (*added, modes::list_letter(*list), Some(mask.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_seams() {
+        let lines = |text, seams: &[usize]| lines_at_seams(text, seams).collect::<Vec<_>>();
+        assert_eq!(lines("a", &[]), [(false, "a")]);
+        assert_eq!(lines("", &[]), [(false, "")]);
+        assert_eq!(lines("a\nbc\r\n", &[3]), [(false, "a"), (false, "b"), (true, "c"), (false, "")]);
+        assert_eq!(lines("ab", &[1, 1, 9]), [(false, "a"), (true, "b")]);
     }
 }

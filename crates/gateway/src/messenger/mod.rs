@@ -334,6 +334,7 @@ impl Session for MessengerSession {
             | Reply::ModesSet { .. }
             | Reply::FlagsSet { .. }
             | Reply::Watched { .. }
+            | Reply::Metadata(_)
             | Reply::Answer(_) => {}
         }
         self.send_answers(now, out);

@@ -19,6 +19,9 @@ pub(super) fn of_send(refusal: &Refusal) -> ErrorCode {
         | Refusal::NeedsAccount
         | Refusal::RankTooLow { .. }
         | Refusal::NoPrivilege { .. }
+        | Refusal::KeyMalformed { .. }
+        | Refusal::KeyNotSet { .. }
+        | Refusal::NotYours { .. }
         | Refusal::WrongPassword
         | Refusal::MaskMalformed { .. }
         | Refusal::ListFull { .. }

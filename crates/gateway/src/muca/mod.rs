@@ -283,6 +283,7 @@ impl Session for MucaSession {
                 | Reply::ModesSet { .. }
                 | Reply::FlagsSet { .. }
                 | Reply::Watched { .. }
+                | Reply::Metadata(_)
                 | Reply::Answer(_),
                 _,
             ) => {}

@@ -18,6 +18,9 @@ pub(super) fn answer(refusal: &Refusal) -> ServerFrame {
         | Refusal::NeedsAccount
         | Refusal::RankTooLow { .. }
         | Refusal::NoPrivilege { .. }
+        | Refusal::KeyMalformed { .. }
+        | Refusal::KeyNotSet { .. }
+        | Refusal::NotYours { .. }
         | Refusal::WrongPassword
         | Refusal::MaskMalformed { .. }
         | Refusal::ListFull { .. }

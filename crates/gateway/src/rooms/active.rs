@@ -164,6 +164,7 @@ impl Active {
             | Reply::ModesSet { .. }
             | Reply::FlagsSet { .. }
             | Reply::Watched { .. }
+            | Reply::Metadata(_)
             | Reply::Answer(_)
             | Reply::Dismissed { .. } => {}
         }

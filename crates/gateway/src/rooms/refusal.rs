@@ -19,6 +19,9 @@ pub(super) fn code(refusal: &Refusal) -> Code {
         | Refusal::NeedsAccount
         | Refusal::RankTooLow { .. }
         | Refusal::NoPrivilege { .. }
+        | Refusal::KeyMalformed { .. }
+        | Refusal::KeyNotSet { .. }
+        | Refusal::NotYours { .. }
         | Refusal::WrongPassword
         | Refusal::MaskMalformed { .. }
         | Refusal::ListFull { .. }

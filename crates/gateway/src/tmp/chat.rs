@@ -33,6 +33,7 @@ pub(super) fn on_body(settings: &Settings, room: RoomId, body: &str, out: &mut O
                 text,
                 style,
                 tags: None,
+                seams: Vec::new(),
                 echo: false,
                 token: None,
                 waits: true,

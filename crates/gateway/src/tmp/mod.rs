@@ -245,6 +245,7 @@ impl Session for TmpSession {
             | (Reply::ModesSet { .. }, _)
             | (Reply::FlagsSet { .. }, _)
             | (Reply::Watched { .. }, _)
+            | (Reply::Metadata(_), _)
             | (Reply::Answer(_), _) => {}
         }
         self.resume(now, out);

@@ -27,6 +27,9 @@ pub(super) fn words(refusal: &Refusal) -> String {
         | Refusal::NeedsAccount
         | Refusal::RankTooLow { .. }
         | Refusal::NoPrivilege { .. }
+        | Refusal::KeyMalformed { .. }
+        | Refusal::KeyNotSet { .. }
+        | Refusal::NotYours { .. }
         | Refusal::WrongPassword
         | Refusal::MaskMalformed { .. }
         | Refusal::ListFull { .. }

@@ -96,7 +96,8 @@ impl Bench {
         });
         let style = if bare { Style::Bare } else { Style::Plain };
         let (to, text) = (To::Room(room.unwrap().id()), text.to_owned());
-        let say = Say { to, text, style, tags: None, echo: false, token: None, waits: true };
+        let say =
+            Say { to, text, style, tags: None, seams: Vec::new(), echo: false, token: None, waits: true };
         fx.clear();
         self.hub.apply(self.now, id, Command::Say(say), &mut fx);
         let event = fx.into_iter().find_map(|effect| match effect {

@@ -126,6 +126,7 @@ impl Desk {
                 text,
                 style: Style::Plain,
                 tags: None,
+                seams: Vec::new(),
                 echo: false,
                 token: Some(Token(token)),
                 waits: true,
@@ -460,8 +461,16 @@ fn whoever_talks_to_a_partner_is_busy() {
     desk.fx.clear();
     // One of several is left out.
     let to = To::Group(vec!["ana".into(), "eve".into()]);
-    let say =
-        Say { to, text: "hi".into(), style: Style::Plain, tags: None, echo: false, token: None, waits: true };
+    let say = Say {
+        to,
+        text: "hi".into(),
+        style: Style::Plain,
+        tags: None,
+        seams: Vec::new(),
+        echo: false,
+        token: None,
+        waits: true,
+    };
     desk.apply(eve, Command::Say(say));
     assert_eq!(desk.texts(eve), ["hi"]);
 }

@@ -257,6 +257,7 @@ impl Run {
                 text: "hello".into(),
                 style: Style::Plain,
                 tags: None,
+                seams: Vec::new(),
                 echo: session.is_multiple_of(3),
                 token: Some(token),
                 waits: !session.is_multiple_of(3),
@@ -375,7 +376,7 @@ proptest! {
         run.step(Step::Pass(4000));
         run.check();
         prop_assert!(run.due.is_empty());
-        prop_assert!(run.hub.watches.is_empty());
+        prop_assert!(run.hub.watches.is_empty() && run.hub.wants.is_empty());
         prop_assert_eq!(run.hub.census.users, 0);
         prop_assert!(run.hub.receipts.is_settled());
         prop_assert_eq!((run.hub.users.len(), run.hub.rooms.len(), run.hub.sessions.len()), (0, 1, 0));

@@ -87,6 +87,7 @@ impl Desk {
                 text: text.into(),
                 style: Style::Plain,
                 tags: None,
+                seams: Vec::new(),
                 echo: false,
                 token: token.map(Token),
                 waits: true,
@@ -540,4 +541,14 @@ fn a_name_that_becomes_free_in_a_moment_is_waited_for() {
     desk.close(late);
     desk.pass(grace);
     assert!(desk.hub.waiting.is_empty());
+}
+
+#[test]
+fn a_session_that_watches_its_own_name_is_not_told_of_its_own_end() {
+    let mut desk = desk(HubConfig::default());
+    let (ana, _) = desk.join(Dialect::Irc, login("ana"));
+    desk.apply(ana, Command::Watch { add: vec!["ana".into()], remove: Vec::new(), clear: false });
+    desk.forget();
+    desk.close(ana);
+    assert!(desk.fx.is_empty(), "{:?}", desk.fx);
 }

@@ -45,6 +45,13 @@ impl Decoder {
         self.buffer.len() - self.lent
     }
 
+    /// What was lent last, as far as it is text: for lines that are none.
+    #[must_use]
+    pub fn lent_lossy(&self) -> String {
+        let lent = self.buffer.get(..self.lent).unwrap_or_default();
+        String::from_utf8_lossy(lent.trim_ascii_end()).into_owned()
+    }
+
     /// Gives the line that was lent last back: it is lent again.
     pub fn keep_line(&mut self) {
         let lent = self.buffer.get(..self.lent).unwrap_or_default();
