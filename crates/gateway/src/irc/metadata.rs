@@ -184,10 +184,7 @@ impl IrcSession {
             Refusal::TooFast { .. } => ("RATE_LIMITED", vec![target, "*", "1"], "Too fast"),
             _ => return false,
         };
-        let server = self.settings.irc_name.clone();
-        // The client knows standard replies: this capability has no other errors.
-        let line = self.line(cx).source(&server).command("FAIL").param("METADATA").param(code);
-        about.iter().fold(line, |line, about| line.param(about)).trailing(text);
+        self.fail(cx, "METADATA", code, &about, text);
         true
     }
 

@@ -160,20 +160,11 @@ impl IrcSession {
         self.line(cx).source(&settings.irc_name).numeric(numeric, &target)
     }
 
-    /// A standard reply: `FAIL`, with what it is about. Clients that don't know it get it as a notice.
+    /// A standard reply: `FAIL`, with what it is about. Only commands whose specifications have these use them, so
+    /// whoever sends such a command knows them, whatever else it has asked for.
     fn fail(&mut self, cx: &mut Call<'_>, command: &str, code: &str, about: &[&str], text: &str) {
-        if self.caps.contains(Caps::STANDARD_REPLIES) {
-            let line = self.server_line(cx).command("FAIL").param(command).param(code);
-            about.iter().fold(line, |line, about| line.param(about)).trailing(text);
-        } else {
-            self.notice(cx, &format!("{command}: {text}"));
-        }
-    }
-
-    /// Words from the server.
-    fn notice(&mut self, cx: &mut Call<'_>, text: &str) {
-        let target = self.target();
-        self.server_line(cx).command("NOTICE").param(&target).trailing(text);
+        let line = self.server_line(cx).command("FAIL").param(command).param(code);
+        about.iter().fold(line, |line, about| line.param(about)).trailing(text);
     }
 
     /// How the client is addressed.

@@ -28,6 +28,7 @@ impl IrcSession {
                 self.ask(cx, Asked::Away { away: message.is_some() }, Command::SetAway { message });
             }
             "SETNAME" => match line.params.at(0) {
+                Some("") => self.fail(cx, "SETNAME", "INVALID_REALNAME", &[], "Realname is empty"),
                 Some(text) if text.len() <= self.settings.irc_limits.phrase_bytes_max => {
                     self.ask(cx, Asked::SetName, Command::SetRealName { text: text.to_owned() });
                 }

@@ -18,6 +18,12 @@ impl IrcSession {
         {
             return;
         }
+        if let Asked::Redact { target, .. } = asked
+            && matches!(refusal, Refusal::NoSuchRoom { .. } | Refusal::NoSuchUser { .. } | Refusal::NotInRoom)
+        {
+            let text = "You cannot take messages back there";
+            return self.fail(cx, "REDACT", "INVALID_TARGET", &[target], text);
+        }
         let About { command, channel, whom } = About::of(asked);
         let no = |session: &mut Self, cx: &mut Call<'_>, numeric, params: &[&str], text: &str| {
             let line = session.numeric(cx, numeric);
@@ -110,7 +116,11 @@ impl IrcSession {
             Refusal::Banned => {
                 no(self, cx, Numeric::ERR_BANNEDFROMCHAN, &[channel], "Cannot join channel (+b)");
             }
-            Refusal::CannotSpeak { .. } | Refusal::TooSoon { .. } => {
+            Refusal::CannotSpeak { why } => {
+                let text = format!("Cannot send to channel: {why}");
+                no(self, cx, Numeric::ERR_CANNOTSENDTOCHAN, &[channel], &text);
+            }
+            Refusal::TooSoon { .. } => {
                 let text = format!("Cannot send to channel: {words}");
                 no(self, cx, Numeric::ERR_CANNOTSENDTOCHAN, &[channel], &text);
             }

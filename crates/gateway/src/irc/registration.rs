@@ -14,8 +14,6 @@ use crate::{Close, Settings};
 
 /// The longest user name, in characters, without its mark.
 pub(super) const USERNAME_CHARS_MAX: usize = 10;
-/// The longest CAP line's list, in bytes.
-const CAP_LIST_BYTES_MAX: usize = 400;
 
 /// A client that isn't registered yet.
 #[derive(Debug)]
@@ -96,7 +94,8 @@ impl IrcSession {
                     let server = self.settings.irc_name.clone();
                     self.server_line(cx).command("PONG").param(&server).trailing(token);
                 }
-                None => self.need_more(cx, "PING"),
+                None if line.params.is_empty() => self.need_more(cx, "PING"),
+                None => self.numeric(cx, Numeric::ERR_NOORIGIN).trailing("No origin specified"),
             },
             "PONG" => {}
             "QUIT" => {
@@ -277,9 +276,12 @@ impl IrcSession {
     /// A list of capabilities, in several lines if it is long and the client knows of that.
     fn send_caps(&mut self, cx: &mut Call<'_>, verb: &str, names: Vec<String>, several: bool) {
         let target = self.target();
+        // ":server CAP target LS * :" and the end.
+        let around = self.settings.irc_name.len() + target.len() + 20;
+        let most = proto::irc::LINE_BYTES_MAX.saturating_sub(around);
         let mut lines = vec![String::new()];
         for name in names {
-            let full = lines.last().is_some_and(|line| line.len() + name.len() > CAP_LIST_BYTES_MAX);
+            let full = lines.last().is_some_and(|line| line.len() + name.len() >= most);
             if full && several {
                 lines.push(String::new());
             }

@@ -113,7 +113,7 @@ pub(crate) fn sign_in(world: &mut World, dialect: Dialect, opening: &Opening) ->
                 world.say(name, &format!("JOIN #{room}"));
             }
             let came = world.texts(name).join("\n");
-            let last = if room == "-" || caps.contains("no-implicit-names") { " 422 " } else { " 366 " };
+            let last = if room == "-" || caps.contains("no-implicit-names") { " 266 " } else { " 366 " };
             if came.contains(" NAK ") || !came.contains(last) {
                 return Err(format!("{name} can't sign in: came {came:?}"));
             }

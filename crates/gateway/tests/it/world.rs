@@ -351,6 +351,14 @@ impl Host for World {
             "messages_burst" => config.messages_burst = parsed(value)?,
             "roster_window" => config.roster_window = transcript::duration(value)?,
             "registrations_max" => config.registrations_max = parsed(value)?,
+            "watched_max" => {
+                config.watched_max = parsed(value)?;
+                settings.irc_limits.watched_max = config.watched_max;
+            }
+            "announce_members_max" => config.announce_members_max = parsed(value)?,
+            "announcements_per_s" => config.announcements_per_s = parsed(value)?,
+            "announcements_burst" => config.announcements_burst = parsed(value)?,
+            "motd" => settings.motd = vec![value.to_owned()],
             "waiting_max" => config.waiting_max = transcript::duration(value)?,
             "allowed" => add_allowed(&mut config.addresses, value)?,
             "own" => config.addresses.own.push(parsed(value)?),
@@ -429,7 +437,9 @@ impl Host for World {
     }
 
     fn is_framed(&self, name: &str) -> bool {
-        let dialect = self.names.get(name).and_then(|id| self.connections.get(id)?.dialect());
+        let connection = self.names.get(name).and_then(|id| self.connections.get(id));
+        // A message of a WebSocket comes whole.
+        let dialect = connection.filter(|connection| !connection.is_websocket).and_then(Connection::dialect);
         self.bytewise.unwrap_or_else(|| dialect.is_some_and(dialects::is_framed))
     }
 
