@@ -6,7 +6,7 @@
 use bytes::BytesMut;
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use proto::{bridge, messenger, muca, rooms, tmp};
+use proto::{bridge, irc, messenger, muca, rooms, tmp};
 
 #[global_allocator]
 static ALLOC: AllocProfiler = AllocProfiler::system();
@@ -43,6 +43,23 @@ mod decode {
                 }
             }
             assert_eq!(frames, FRAMES + 1);
+        });
+    }
+
+    #[divan::bench]
+    fn irc_privmsg(bencher: Bencher<'_, '_>) {
+        let stream = stream(&format!("PRIVMSG #den :{BODY}\r\n"));
+        bencher.counter(ItemsCount::new(FRAMES)).bench_local(|| {
+            let mut decoder = irc::server::Decoder::default();
+            let mut frames = 0;
+            for read in stream.chunks(READ_BYTES) {
+                decoder.feed(read);
+                while let Some(Ok(line)) = decoder.next_line() {
+                    let _ = black_box(irc::Line::parse(line));
+                    frames += 1;
+                }
+            }
+            assert_eq!(frames, FRAMES);
         });
     }
 
@@ -136,6 +153,27 @@ mod encode {
     fn tmp_message(bencher: Bencher<'_, '_>) {
         let frame = tmp::ServerFrame::ChatMssg { user: "ana", body: tmp::Body::Message(BODY) };
         encode(bencher, |out| tmp::server::encode(&frame, out));
+    }
+
+    #[divan::bench]
+    fn irc_privmsg(bencher: Bencher<'_, '_>) {
+        bencher.counter(ItemsCount::new(1usize)).bench_local(|| {
+            let mut out = Vec::with_capacity(256);
+            let line = irc::Writer::new(&mut out).user("ana", "~ana", "localhost");
+            line.command("PRIVMSG").param("#den").trailing(BODY);
+            out
+        });
+    }
+
+    #[divan::bench]
+    fn irc_privmsg_with_tags(bencher: Bencher<'_, '_>) {
+        bencher.counter(ItemsCount::new(1usize)).bench_local(|| {
+            let mut out = Vec::with_capacity(256);
+            let line = irc::Writer::new(&mut out).tag("time", "2026-01-01T00:00:00.000Z");
+            let line = line.tag("msgid", "18bcfe568fa00001").user("ana", "~ana", "localhost");
+            line.command("PRIVMSG").param("#den").trailing(BODY);
+            out
+        });
     }
 
     #[divan::bench]

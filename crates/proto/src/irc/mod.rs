@@ -9,6 +9,8 @@
 //!
 //! A line ends with a line feed, with or without a carriage return before it. UTF-8 only.
 
+#[doc(hidden)]
+pub mod fuzz;
 mod line;
 mod message;
 mod numeric;
