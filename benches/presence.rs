@@ -4,6 +4,8 @@
 //! all arrivals at once, while a member talks. Printed for three settings: every arrival told at once, arrivals at
 //! the room's pace (the room is below the size for announcing), and the default, where the room is above it.
 
+#![expect(clippy::print_stdout, reason = "its output is the result")]
+
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -37,7 +37,7 @@ const ARROWS: &[Arrow] = &[
     },
     Arrow {
         from: "polylogue-benches",
-        to: &["polylogue-proto", "polylogue-hub", "polylogue-gateway"],
+        to: &["polylogue-proto", "polylogue-hub", "polylogue-gateway", "polylogue-server"],
         pure: false,
     },
     Arrow { from: "xtask", to: &[], pure: false },
