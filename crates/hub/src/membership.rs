@@ -157,7 +157,7 @@ impl Hub {
             return;
         }
         entry.rooms.push(id);
-        let (card, away) = (entry.card.clone(), entry.away.clone());
+        let card = entry.card.clone();
         let Some(room) = self.rooms.get_mut(&id) else { return };
         // Whoever makes a room keeps order in it.
         let maker = room.len() == 0 && !is_lobby;
@@ -170,7 +170,8 @@ impl Hub {
         let room_card = room.card.clone();
         self.forget_departure(id, card.name.as_str());
         if card.dialect == crate::Dialect::Irc && !sessions.is_empty() {
-            let event = self.event(now, Kind::Join { who: card, away, room: room_card });
+            // It knows itself that it is away.
+            let event = self.event(now, Kind::Join { who: card, away: None, room: room_card });
             self.deliver_to(Audience::Many(sessions.as_slice().into()), event, fx);
         }
         self.announce_arrival(now, user, id, fx);
@@ -363,10 +364,18 @@ impl Hub {
     pub(crate) fn room_for_member(&self, user: UserId, spelled: &str) -> Result<RoomId, Refusal> {
         let id = self.room_spelled(spelled).ok_or_else(|| no_room(spelled))?;
         let room = self.rooms.get(&id).ok_or_else(|| no_room(spelled))?;
-        match room.has(user) || self.may(user, Privileges::ROOMS) {
-            true => Ok(id),
-            false => Err(Refusal::NotInRoom),
+        if room.has(user) || self.may(user, Privileges::ROOMS) {
+            return Ok(id);
         }
+        Err(if self.knows_room(user, room) { Refusal::NotInRoom } else { no_room(spelled) })
+    }
+
+    /// Whether a user may know that a room exists.
+    pub(crate) fn knows_room(&self, user: UserId, room: &Room) -> bool {
+        !room.modes.flags.contains(RoomFlags::SECRET)
+            || room.has(user)
+            || self.may(user, Privileges::SEE)
+            || self.may(user, Privileges::ROOMS)
     }
 
     /// The members that `visible` lets through, in order of arrival on the hub.

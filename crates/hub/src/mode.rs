@@ -75,7 +75,7 @@ impl Ranks {
 /// A room's lists of masks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MaskList {
-    /// Who can't come in or speak; mutes too ([`crate::BanMask`]).
+    /// Who can't come in or speak; mutes too (`~m:`).
     Bans,
     /// Whom a ban doesn't hold for.
     BanExceptions,

@@ -62,6 +62,10 @@ impl Hub {
     ) -> Result<Reply, Refusal> {
         let by = self.speaker(from)?;
         let id = self.room_spelled(spelled).ok_or_else(|| no_room(spelled))?;
+        self.rooms
+            .get(&id)
+            .filter(|room| self.knows_room(by.user(), room))
+            .ok_or_else(|| no_room(spelled))?;
         let mine = self.power(by.user(), id);
         self.check_rate(now, from)?;
         let (mut changes, mut refused) = (Vec::new(), Vec::new());
@@ -186,6 +190,10 @@ impl Hub {
                 value: name.as_str().to_owned(),
                 rule: "the lobby keeps its name",
             });
+        }
+        if name == before.name {
+            let value = name.as_str().to_owned();
+            return Err(Refusal::SettingMalformed { value, rule: "the room has that name already" });
         }
         self.check_rate(now, from)?;
         if self.room_spelled(name.as_str()).is_some_and(|other| other != id) {

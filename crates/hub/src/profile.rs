@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::names::Key;
 use crate::{
     Card, Dialect, Effect, Former, Hub, Kind, Name, Namespace, News, Now, Privileges, Refusal, Reply,
     SessionId, UserFlags, UserId,
@@ -36,8 +37,12 @@ impl Hub {
         let to = self.neighbours(before.user());
         let event = self.event(now, Kind::Rename { before: before.clone(), after: after.clone() });
         self.deliver_to(to, event, fx);
-        self.tell_watchers(now, &before, News::Offline, fx);
-        self.tell_watchers(now, &after, News::Online, fx);
+        let shown = |card: &Card| Key::of(card.wire_name(Namespace::Irc));
+        // Whoever watches a name doesn't care how it is written.
+        if shown(&before) != shown(&after) {
+            self.tell_watchers(now, &before, News::Offline, fx);
+            self.tell_watchers(now, &after, News::Online, fx);
+        }
         self.remember_former(now, before);
         self.retry_logins(now, fx);
         Ok(Reply::Done)

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::{Effect, EventId, Hub, Kind, Now, Ranks, Reaction, Refusal, Reply, Scope, SessionId, Shared, To};
+use crate::{
+    Audience, Card, Effect, EventId, Hub, Kind, Now, Ranks, Reaction, Refusal, Reply, Scope, SessionId,
+    Shared, To,
+};
 
 /// How much of a message a reaction quotes, in characters.
 const EXCERPT_CHARS_MAX: usize = 40;
@@ -56,7 +59,7 @@ impl Hub {
     ) -> Result<Reply, Refusal> {
         let by = self.speaker(from)?;
         self.check_rate(now, from)?;
-        let (scope, to, _) = self.reachable(from, &by, to, echo)?;
+        let (scope, to) = self.redactable(from, &by, to, echo)?;
         let message = self.recent.find(id).ok_or(Refusal::NoSuchMessage)?;
         let Kind::Message { from: author, scope: said, .. } = &message.kind else {
             return Err(Refusal::NoSuchMessage);
@@ -85,6 +88,33 @@ impl Hub {
         let event = self.event(now, Kind::Redact { by, scope, message: id, reason });
         self.deliver_to(to, event, fx);
         Ok(Reply::Done)
+    }
+}
+
+impl Hub {
+    /// Where somebody can take messages back: where it is itself, and operators everywhere.
+    fn redactable(
+        &mut self,
+        from: SessionId,
+        by: &Arc<Card>,
+        to: To,
+        echo: bool,
+    ) -> Result<(Scope, Audience), Refusal> {
+        let id = match &to {
+            To::Room(id) => Some(*id),
+            To::Channel(name) => Some(self.room_for_member(by.user(), name)?),
+            To::Ranked(..) | To::User(_) | To::Group(_) | To::Leading => None,
+        };
+        let Some(id) = id else {
+            let (scope, to, _) = self.reachable(from, by, to, echo)?;
+            return Ok((scope, to));
+        };
+        let room = self.rooms.get_mut(&id).ok_or(Refusal::NotInRoom)?;
+        let (scope, all) = (Scope::Room(room.card.clone()), room.audience());
+        if all.contains(&from) {
+            return Ok((scope, Audience::Many(all)));
+        }
+        Ok((scope, Audience::Many(all.iter().copied().chain([from]).collect())))
     }
 }
 

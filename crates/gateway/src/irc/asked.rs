@@ -73,6 +73,10 @@ pub(super) enum Asked {
     Wallops,
     Rehash,
     ShowFlags,
+    /// Somebody else's flags, which nobody may see or change; only whether there is somebody is of interest.
+    ModeOfOther {
+        nick: String,
+    },
     Names {
         channel: String,
     },

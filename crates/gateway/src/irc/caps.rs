@@ -42,7 +42,7 @@ pub(super) const MULTILINE_BYTES_MAX: usize = 4096;
 pub(super) const MULTILINE_LINES_MAX: usize = 100;
 
 /// Every capability by its name. A name without a capability is only shown.
-const TABLE: [(&str, Caps); 24] = [
+const TABLE: [(&str, Caps); 23] = [
     ("account-notify", Caps::ACCOUNT_NOTIFY),
     ("account-tag", Caps::ACCOUNT_TAG),
     ("away-notify", Caps::AWAY_NOTIFY),
@@ -62,7 +62,6 @@ const TABLE: [(&str, Caps); 24] = [
     ("labeled-response", Caps::LABELED_RESPONSE),
     ("message-tags", Caps::MESSAGE_TAGS),
     ("multi-prefix", Caps::MULTI_PREFIX),
-    ("no-implicit-names", Caps::NO_IMPLICIT_NAMES),
     ("server-time", Caps::SERVER_TIME),
     ("setname", Caps::SETNAME),
     ("standard-replies", Caps::STANDARD_REPLIES),
@@ -70,17 +69,20 @@ const TABLE: [(&str, Caps); 24] = [
 ];
 
 impl Caps {
-    /// The capability of a name.
+    /// The capability of a name. Names from before a specification was ratified, or after, are taken too.
     pub(super) fn named(name: &str) -> Option<Self> {
+        let name = match name {
+            "draft/extended-monitor" => "extended-monitor",
+            "no-implicit-names" => "draft/no-implicit-names",
+            "draft/setname" => "setname",
+            name => name,
+        };
         TABLE.iter().find(|(known, _)| *known == name).map(|(_, cap)| *cap)
     }
 
     /// The names of these, each once.
     pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
-        TABLE
-            .iter()
-            .filter(move |(name, cap)| self.contains(*cap) && *name != "no-implicit-names")
-            .map(|(name, _)| *name)
+        TABLE.iter().filter(move |(_, cap)| self.contains(*cap)).map(|(name, _)| *name)
     }
 
     /// The wire form of those of these that matter.

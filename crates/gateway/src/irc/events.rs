@@ -39,6 +39,10 @@ impl IrcSession {
             && !self.caps.contains(Caps::CHANNEL_RENAME)
         {
             let (before, after) = (before.channel().to_owned(), after.channel().to_owned());
+            // To the client it is the same name (ISUPPORT: CASEMAPPING).
+            if before.eq_ignore_ascii_case(&after) {
+                return;
+            }
             return self.on_room_renamed(cx, &before, &after, reason.as_deref());
         }
         let server = self.settings.irc_name.clone();
@@ -77,8 +81,13 @@ impl IrcSession {
         let me = (wire::nick(&card), card.username(), card.host());
         let reason = reason.unwrap_or("Channel renamed");
         self.line(cx).user(me.0, me.1, me.2).command("PART").param(before).trailing(reason);
+        let extended = self.caps.contains(Caps::EXTENDED_JOIN);
         let line = self.line(cx).user(me.0, me.1, me.2).command("JOIN").param(after);
-        line.end();
+        if extended {
+            line.param(card.account().unwrap_or("*")).trailing(card.real_name());
+        } else {
+            line.end();
+        }
         let channel = after.to_owned();
         let room = super::messages::channel_name(after).to_owned();
         self.ask(cx, Asked::Rejoin { channel: channel.clone() }, Command::Ask(Query::Room(room.clone())));

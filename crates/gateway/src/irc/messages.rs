@@ -170,9 +170,8 @@ impl IrcSession {
         let (Some(target), Some(id)) = (line.params.at(0), line.params.at(1)) else {
             return self.need_more(cx, "REDACT");
         };
-        let Ok(message) = id.parse() else {
-            return self.fail(cx, "REDACT", "UNKNOWN_MSGID", &[target, id], "There is no such message");
-        };
+        // What is no id is nobody's.
+        let message = id.parse().unwrap_or_default();
         let to = self.addressed(target);
         let reason = line.params.at(2).map(str::to_owned);
         let asked = Asked::Redact { target: target.to_owned(), id: id.to_owned() };

@@ -48,12 +48,13 @@ impl IrcSession {
                 }
                 _ => self.need_more(cx, "OPER"),
             },
-            "KILL" => match (line.params.at(0), line.params.at(1)) {
-                (Some(whom), Some(reason)) => {
+            "KILL" => match line.params.at(0) {
+                Some(whom) => {
+                    let reason = line.params.at(1).filter(|reason| !reason.is_empty()).unwrap_or("Killed");
                     let (whom, reason) = (whom.to_owned(), reason.to_owned());
                     self.ask(cx, Asked::Kill { whom: whom.clone() }, Command::Kill { whom, reason });
                 }
-                _ => self.need_more(cx, "KILL"),
+                None => self.need_more(cx, "KILL"),
             },
             "WALLOPS" => match line.params.at(0).filter(|text| !text.is_empty()) {
                 Some(text) => {
@@ -106,6 +107,9 @@ impl IrcSession {
         let options = line.params.at(1).unwrap_or_default();
         let wanted = options.split_once('%').map(|(_, fields)| {
             let (fields, token) = fields.split_once(',').unwrap_or((fields, ""));
+            // A token has one to three digits; what is none comes back as 0.
+            let is_token = matches!(token.len(), 1..=3) && token.bytes().all(|byte| byte.is_ascii_digit());
+            let token = if is_token { token } else { "0" };
             Whox { fields: fields.to_owned(), token: token.to_owned() }
         });
         let operators = options.split('%').next().is_some_and(|flags| flags.contains('o'));
@@ -328,7 +332,7 @@ impl IrcSession {
     }
 
     /// People who were named.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "only three commands ask for people by name")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "few commands ask for people by name")]
     pub(super) fn send_persons(&mut self, cx: &mut Call<'_>, asked: &Asked, people: &[Person]) {
         match asked {
             Asked::Ison => {
@@ -336,6 +340,13 @@ impl IrcSession {
                 self.numeric(cx, Numeric::RPL_ISON).trailing(&nicks.join(" "));
             }
             Asked::MonitorStatus => self.send_status(cx, people),
+            Asked::ModeOfOther { nick } if people.is_empty() => {
+                self.numeric(cx, Numeric::ERR_NOSUCHNICK).param(nick).trailing("No such nick/channel");
+            }
+            Asked::ModeOfOther { .. } => {
+                let text = "Can't change mode for other users";
+                self.numeric(cx, Numeric::ERR_USERSDONTMATCH).trailing(text);
+            }
             _ => {
                 let one = |person: &Person| {
                     let operator = if person.flags.contains(UserFlags::OPERATOR) { "*" } else { "" };

@@ -197,7 +197,7 @@ impl<'a> About<'a> {
             Asked::RenameRoom { channel, name } => about("RENAME", channel, name),
             Asked::Away { .. } => about("AWAY", "", ""),
             Asked::SetName => about("SETNAME", "", ""),
-            Asked::SetFlags | Asked::ShowFlags => about("MODE", "", ""),
+            Asked::SetFlags | Asked::ShowFlags | Asked::ModeOfOther { .. } => about("MODE", "", ""),
             Asked::Oper => about("OPER", "", ""),
             Asked::Kill { whom } => about("KILL", "", whom),
             Asked::Wallops => about("WALLOPS", "", ""),

@@ -29,7 +29,7 @@ impl IrcSession {
             "NAMES" => self.on_names(cx, line),
             "LIST" => self.on_list(cx, line),
             "MODE" => self.on_mode(cx, line),
-            "RENAME" if self.caps.contains(Caps::CHANNEL_RENAME) => self.on_rename(cx, line),
+            "RENAME" => self.on_rename(cx, line),
             _ => return false,
         }
         true
@@ -40,9 +40,13 @@ impl IrcSession {
         if channel.starts_with('#') {
             return true;
         }
+        self.no_channel(cx, channel);
+        false
+    }
+
+    fn no_channel(&mut self, cx: &mut Call<'_>, channel: &str) {
         let shown: String = channel.chars().take(hub::ROOM_CHARS_MAX).collect();
         self.numeric(cx, Numeric::ERR_NOSUCHCHANNEL).param(&shown).trailing("No such channel");
-        false
     }
 
     fn on_join(&mut self, cx: &mut Call<'_>, line: &Line<'_>) {
@@ -56,8 +60,11 @@ impl IrcSession {
         let members = !self.caps.contains(Caps::NO_IMPLICIT_NAMES);
         for channel in channels.split(',').filter(|channel| !channel.is_empty()) {
             let key = keys.next().filter(|key| !key.is_empty()).map(str::to_owned);
-            let legal = !channel.contains(['\u{7}']) && channel.len() > 1;
-            if !(self.channel(cx, if legal { channel } else { "*" })) {
+            if channel == "#" || channel.contains([' ', '\u{7}']) {
+                self.no_channel(cx, channel);
+                continue;
+            }
+            if !self.channel(cx, channel) {
                 continue;
             }
             let room = channel_name(channel).to_owned();
@@ -395,8 +402,9 @@ impl IrcSession {
 
     fn on_user_mode(&mut self, cx: &mut Call<'_>, target: &str, letters: Option<&str>) {
         if !self.target().eq_ignore_ascii_case(target) {
-            let text = "Can't change mode for other users";
-            return self.numeric(cx, Numeric::ERR_USERSDONTMATCH).trailing(text);
+            let nick = target.to_owned();
+            let query = Query::Persons(vec![nick.clone()]);
+            return self.ask(cx, Asked::ModeOfOther { nick }, Command::Ask(query));
         }
         let Some(letters) = letters else {
             return self.ask(cx, Asked::ShowFlags, Command::Ask(Query::Flags));

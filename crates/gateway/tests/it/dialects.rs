@@ -104,7 +104,11 @@ pub(crate) fn sign_in(world: &mut World, dialect: Dialect, opening: &Opening) ->
         Dialect::Irc => {
             let (room, caps) =
                 room.unwrap_or("lobby").split_once('+').unwrap_or((room.unwrap_or("lobby"), ""));
-            let room = if room.is_empty() { "lobby" } else { room };
+            let room = match room {
+                "" => "lobby",
+                "secure" => "-",
+                room => room,
+            };
             if !caps.is_empty() {
                 world.say(name, &format!("CAP REQ :{}", caps.replace(',', " ")));
             }

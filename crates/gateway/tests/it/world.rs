@@ -40,6 +40,7 @@ struct Connection {
     close: Option<Close>,
     ended_by_peer: bool,
     is_websocket: bool,
+    is_secure: bool,
 }
 
 /// What a connection speaks.
@@ -52,7 +53,15 @@ enum Speaks {
 
 impl Connection {
     fn new(address: IpAddr, speaks: Speaks) -> Self {
-        Self { address, speaks, wire: Vec::new(), close: None, ended_by_peer: false, is_websocket: false }
+        Self {
+            address,
+            speaks,
+            wire: Vec::new(),
+            close: None,
+            ended_by_peer: false,
+            is_websocket: false,
+            is_secure: false,
+        }
     }
 
     /// Whether it is IRC over a stream.
@@ -174,7 +183,7 @@ impl World {
         let origin = connection.dialect().map(|dialect| Origin {
             dialect,
             address: connection.address,
-            secure: false,
+            secure: connection.is_secure,
         });
         self.connections.insert(id, connection);
         if let Some(origin) = origin {
@@ -351,35 +360,38 @@ impl Host for World {
             "messages_burst" => config.messages_burst = parsed(value)?,
             "roster_window" => config.roster_window = transcript::duration(value)?,
             "registrations_max" => config.registrations_max = parsed(value)?,
-            "watched_max" => {
-                config.watched_max = parsed(value)?;
-                settings.irc_limits.watched_max = config.watched_max;
-            }
+            "rooms_per_user_max" => config.rooms_per_user_max = parsed(value)?,
+            "masks_max" => config.masks_max = parsed(value)?,
+            "phrase_bytes_max" => config.phrase_bytes_max = parsed(value)?,
+            "watched_max" => config.watched_max = parsed(value)?,
             "announce_members_max" => config.announce_members_max = parsed(value)?,
             "announcements_per_s" => config.announcements_per_s = parsed(value)?,
             "announcements_burst" => config.announcements_burst = parsed(value)?,
-            "motd" => settings.motd = vec![value.to_owned()],
+            "motd" => settings.motd.push(value.to_owned()),
             "waiting_max" => config.waiting_max = transcript::duration(value)?,
             "allowed" => add_allowed(&mut config.addresses, value)?,
             "own" => config.addresses.own.push(parsed(value)?),
             _ => return Err(format!("no setting is called {key}")),
         }
+        settings.irc_limits = gateway::IrcLimits::of(config);
         self.hub = Hub::new(self.config.clone()).map_err(|refusal| refusal.to_string())?;
         Ok(())
     }
 
     fn open(&mut self, opening: &Opening) -> Result<(), String> {
         let address = opening.from.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let secure = opening.argument.as_deref() == Some("secure");
         let speaks = if opening.dialect == "detect" {
             Speaks::Something(Detector::default())
         } else {
             let dialect = dialects::by_name(&opening.dialect)?;
-            let origin = Origin { dialect, address, secure: false };
+            let origin = Origin { dialect, address, secure };
             let opening = dialects::opening(dialect, opening.argument.as_deref());
             Speaks::Dialect(dialect, gateway::open(&self.settings, origin, self.now, opening))
         };
         let mut connection = Connection::new(address, speaks);
         connection.is_websocket = opening.argument.as_deref() == Some("websocket");
+        connection.is_secure = secure;
         self.add(&opening.name, connection)?;
         self.settle();
         Ok(())
