@@ -5,7 +5,7 @@ use proto::irc::{Line, Numeric};
 
 use super::asked::Asked;
 use super::caps::Caps;
-use super::{Call, IrcSession, State, modes};
+use super::{Call, IrcSession, State, modes, wire};
 
 /// How many targets one message may have.
 pub(super) const TARGETS_MAX: usize = 10;
@@ -81,6 +81,13 @@ impl IrcSession {
             return;
         };
         for target in self.targets(cx, targets, quiet) {
+            // With its sender before it, it would have to be cut.
+            if let State::Active(active) = &self.state
+                && text.len() > wire::text_bytes_max(&active.card, command, target)
+            {
+                self.input_too_long(cx);
+                continue;
+            }
             let words = Words::of(text, quiet, self.client_tags(line));
             self.say(cx, command, target, words);
         }

@@ -265,9 +265,7 @@ impl IrcSession {
                 let text = "A line can't have such characters";
                 self.numeric(cx, Numeric::ERR_UNKNOWNCOMMAND).param("*").trailing(text);
             }
-            LineError::TooLong => {
-                self.numeric(cx, Numeric::ERR_INPUTTOOLONG).trailing("Input line was too long");
-            }
+            LineError::TooLong => self.input_too_long(cx),
             LineError::NotUtf8 => {
                 let command: String = line.map_or("*", |line| line.command).chars().take(32).collect();
                 let text = "Message rejected: your message contained invalid UTF-8";
@@ -324,6 +322,10 @@ impl IrcSession {
 
     fn need_more(&mut self, cx: &mut Call<'_>, command: &str) {
         self.numeric(cx, Numeric::ERR_NEEDMOREPARAMS).param(command).trailing("Not enough parameters");
+    }
+
+    fn input_too_long(&mut self, cx: &mut Call<'_>) {
+        self.numeric(cx, Numeric::ERR_INPUTTOOLONG).trailing("Input line was too long");
     }
 
     /// Says goodbye and closes.

@@ -308,10 +308,8 @@ impl Said<'_> {
 
     fn text_bytes_max(&self) -> usize {
         let (before, after) = self.marks();
-        // ":nick!user@host COMMAND target :" and the end.
-        let names = nick(self.from).len() + self.from.username().len() + self.from.host().len();
-        let around = 9 + names + self.command().len() + self.target.len() + before.len() + after.len();
-        LINE_BYTES_MAX.saturating_sub(around).max(TEXT_BYTES_MIN)
+        let room = text_bytes_max(self.from, self.command(), self.target);
+        room.saturating_sub(before.len() + after.len()).max(TEXT_BYTES_MIN)
     }
 
     fn fits_batch(&self, text: &str) -> bool {
@@ -327,6 +325,13 @@ impl Said<'_> {
             .param(self.target)
             .trailing_parts([before, text, after]);
     }
+}
+
+/// How many bytes of text a line to others has room for.
+pub(super) fn text_bytes_max(from: &Card, command: &str, target: &str) -> usize {
+    // ":nick!user@host COMMAND target :" and the end.
+    let names = nick(from).len() + from.username().len() + from.host().len();
+    LINE_BYTES_MAX.saturating_sub(9 + names + command.len() + target.len())
 }
 
 /// What stands where the target of a message stands.

@@ -343,7 +343,8 @@ impl Ii {
         let fifo = self.server.join(place).join("in");
         // Kept open: what is written to a FIFO that its reader is just opening again may be lost.
         let fifo = self.fifos.entry(place.to_owned()).or_insert_with(|| open_fifo(&fifo));
-        writeln!(fifo, "{line}").unwrap();
+        // In one piece: it doesn't wait for the rest of a line.
+        fifo.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 }
 
