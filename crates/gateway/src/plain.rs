@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use hub::{Actor, Card, Event, Kind, Namespace, RoomCard, Scope, Style, UserId};
+use hub::{Actor, Card, Event, Kind, Namespace, RoomCard, Scope, Shared, Style, UserId};
 
 /// An event in words.
 pub(crate) struct Plain<'e> {
@@ -128,4 +128,15 @@ fn done(from: &Card, place: Place, text: String) -> Option<Plain<'_>> {
 
 fn because(reason: Option<&str>) -> String {
     reason.map(|reason| format!(" ({reason})")).unwrap_or_default()
+}
+
+/// What a sender is told in place of its own message if that could not be kept: shown, it would look like a promise.
+pub(crate) const NOT_KEPT: &str = "your message was handed out, but it is not kept";
+
+/// Whether an event is somebody's own message that could not be kept, and what to say then.
+pub(crate) fn not_kept(event: &Shared, me: UserId) -> Option<&'static str> {
+    match &event.kind {
+        Kind::Message { from, .. } if from.user() == me && event.is_not_kept() => Some(NOT_KEPT),
+        _ => None,
+    }
 }

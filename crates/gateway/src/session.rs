@@ -86,6 +86,8 @@ pub struct Settings {
     pub messenger_sent: bool,
     /// Whether REGACK carries `Status: registered`.
     pub bridge_status: bool,
+    /// Whether there is a history.
+    pub keeps: bool,
     /// The server's name on IRC: with a point in it, so that clients tell it from people.
     pub irc_name: String,
     /// The network's name on IRC.
@@ -170,6 +172,7 @@ impl Default for Settings {
             messenger_gap: Duration::from_millis(100),
             messenger_sent: false,
             bridge_status: false,
+            keeps: false,
             irc_name: "polylogue.local".to_owned(),
             irc_network: "Polylogue".to_owned(),
             motd: Vec::new(),

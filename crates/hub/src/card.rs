@@ -25,7 +25,43 @@ pub(crate) struct Profile {
     pub(crate) bot: bool,
 }
 
+/// A public face of the past, as it was kept.
+#[derive(Debug, Clone)]
+pub struct FormerFace {
+    /// The canonical name.
+    pub name: String,
+    /// The name on IRC.
+    pub nick: String,
+    /// The user part of `nick!user@host`.
+    pub username: String,
+    /// The host that others saw.
+    pub host: String,
+    /// The account.
+    pub account: Option<String>,
+    /// The dialect that the user came with.
+    pub dialect: Dialect,
+    /// Whether it was a program.
+    pub bot: bool,
+}
+
 impl Card {
+    /// The card of somebody who was here once. It is nobody who is present.
+    #[must_use]
+    pub fn former(face: FormerFace) -> Self {
+        let mut wire = WireNames::default();
+        if face.nick != face.name {
+            wire[Namespace::Irc.index()] = Some(face.nick.into());
+        }
+        let profile = Profile {
+            username: face.username.into(),
+            host: face.host.into(),
+            real_name: "".into(),
+            account: face.account.map(Into::into),
+            bot: face.bot,
+        };
+        Self { user: UserId(0), name: Name::kept(&face.name), dialect: face.dialect, wire, profile }
+    }
+
     /// Who it is.
     #[must_use]
     pub fn user(&self) -> UserId {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::query::{Answer, Member, Query, RoomInfo};
 use crate::rendezvous::{BridgeReply, BridgeRequest};
 use crate::{
-    Card, Dialect, EventId, MetadataAction, MetadataAnswer, MetadataEntry, MetadataTarget, Ranks, Refusal,
-    RoomCard, RoomId, Secret, SessionId, Style, Token, Typing, UserFlags, WantedChange,
+    Card, Dialect, EventId, MetadataAction, MetadataAnswer, MetadataEntry, MetadataTarget, Ranks, Recalled,
+    Refusal, RoomCard, RoomId, Secret, SessionId, Style, Token, Typing, UserFlags, WantedChange, Wish,
 };
 
 /// Who opens a session.
@@ -183,6 +183,8 @@ pub enum Command {
     Rehash,
     /// Asks something. Answered by [`Reply::Answer`].
     Ask(Query),
+    /// Asks for something of the past. Answered by [`Reply::Recalled`].
+    Recall(Wish),
     /// What became of an event that had to be acknowledged by the recipient itself. Not answered.
     Receipt {
         /// The event.
@@ -336,6 +338,8 @@ pub enum Outcome {
     Rejected,
     /// At least one recipient was lost before it had it.
     Undelivered,
+    /// It was handed out, but it could not be kept: it won't be in the history.
+    NotKept,
 }
 
 /// The hub's answer to one session.
@@ -443,4 +447,6 @@ pub enum Reply {
     Metadata(MetadataAnswer),
     /// The answer to a [`Command::Ask`].
     Answer(Answer),
+    /// The answer to a [`Command::Recall`].
+    Recalled(Recalled),
 }

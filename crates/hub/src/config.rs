@@ -9,6 +9,8 @@ use crate::{AddressPolicy, Operators};
 pub struct HubConfig {
     /// The room that always exists and that whoever names no room is in.
     pub lobby: String,
+    /// Whether somebody keeps what is said ([`crate::Effect::Keep`]); else there is no history.
+    pub keeps: bool,
     /// The name that the server itself speaks under; nobody else can take it.
     pub server_name: String,
     /// Bytes of UTF-8 in one message.
@@ -63,6 +65,7 @@ impl Default for HubConfig {
     fn default() -> Self {
         Self {
             lobby: "lobby".to_owned(),
+            keeps: false,
             server_name: "polylogue".to_owned(),
             text_bytes_max: 4 * 1024,
             name_grace: Duration::ZERO,

@@ -3,7 +3,7 @@
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 
-use crate::{CallId, Reply, Secret, SessionId, Shared};
+use crate::{CallId, Kept, Recall, Reply, Secret, SessionId, Shared};
 
 /// Something for the caller to do, in order. Effects of one call, and of calls one after the other, must reach
 /// each session in the order in which they were asked for: that is what gives a room one order.
@@ -41,6 +41,17 @@ pub enum Effect {
         hash: Secret,
         /// The password.
         password: Secret,
+    },
+    /// Keep something, before what comes after it in the effects of the same call is carried out: whoever is told of
+    /// it may rely on it. If it can't be kept, see [`crate::Hub::not_kept`].
+    Keep(Kept),
+    /// Look something up, when everything that was to be kept before is, and answer with
+    /// [`crate::Reply::Recalled`].
+    Recall {
+        /// Who asks.
+        to: SessionId,
+        /// What for.
+        recall: Box<Recall>,
     },
     /// Read the configuration again.
     Reload,

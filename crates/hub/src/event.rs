@@ -1,11 +1,12 @@
 //! What happens in rooms and between users, and its bytes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::{Card, Change, EventId, Ranks, RoomCard, SessionId, Text};
+use crate::{Card, Change, EventId, Ranks, RoomCard, SessionId, Text, UserId};
 
 /// Something that happened, as it is told to those concerned.
 #[derive(Debug)]
@@ -290,6 +291,17 @@ pub enum Scope {
     },
 }
 
+impl Scope {
+    /// The one recipient of something private.
+    #[must_use]
+    pub fn whom(&self) -> Option<UserId> {
+        match self {
+            Self::Private { to: Some(to), .. } => Some(to.user()),
+            Self::Private { to: None, .. } | Self::Room(_) | Self::Ranked { .. } => None,
+        }
+    }
+}
+
 /// A wire form: a dialect together with everything that makes two recipients' bytes differ. The gateway numbers
 /// them; the hub only compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -306,6 +318,7 @@ pub struct Shared(Arc<Inner>);
 struct Inner {
     event: Event,
     forms: Forms,
+    not_kept: AtomicBool,
 }
 
 /// A list that only grows, one cell at a time, so that readers need no lock and no two threads encode the same
@@ -323,7 +336,19 @@ impl Shared {
     /// Takes an event that is now beyond change.
     #[must_use]
     pub fn new(event: Event) -> Self {
-        Self(Arc::new(Inner { event, forms: Forms::new() }))
+        Self(Arc::new(Inner { event, forms: Forms::new(), not_kept: AtomicBool::new(false) }))
+    }
+
+    /// Notes that the event was to be kept and could not be.
+    pub fn set_not_kept(&self) {
+        self.0.not_kept.store(true, Ordering::Release);
+    }
+
+    /// Whether the event was to be kept and could not be: then nothing that its sender is sent may look as if it had
+    /// been.
+    #[must_use]
+    pub fn is_not_kept(&self) -> bool {
+        self.0.not_kept.load(Ordering::Acquire)
     }
 
     /// The event's bytes in `form`, made by `encode` the first time that any recipient asks.

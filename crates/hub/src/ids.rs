@@ -57,12 +57,42 @@ pub struct EventId(u64);
 impl EventId {
     const COUNTER_BITS: u32 = 20;
     /// Later than every event.
-    pub(crate) const LAST: Self = Self(u64::MAX);
+    pub const LAST: Self = Self(u64::MAX);
 
     /// The first id that is later than `self` and not before `unix_ms`.
     #[must_use]
     pub(crate) fn after(self, unix_ms: u64) -> Self {
         Self((unix_ms << Self::COUNTER_BITS).max(self.0 + 1))
+    }
+
+    /// An id as whoever keeps events writes it.
+    #[must_use]
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The id that [`EventId::bits`] gave.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The first id that an event of this millisecond could have.
+    #[must_use]
+    pub fn first_of(unix_ms: u64) -> Self {
+        Self(unix_ms.min(u64::MAX >> Self::COUNTER_BITS) << Self::COUNTER_BITS)
+    }
+
+    /// The last id that an event of this millisecond could have.
+    #[must_use]
+    pub fn last_of(unix_ms: u64) -> Self {
+        Self(Self::first_of(unix_ms).0 | ((1 << Self::COUNTER_BITS) - 1))
+    }
+
+    /// The id after this one.
+    #[must_use]
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
     }
 
     /// The millisecond part.

@@ -14,8 +14,10 @@ mod command;
 mod config;
 mod effect;
 mod event;
+mod history;
 mod host;
 mod ids;
+mod keep;
 mod login;
 mod mask;
 mod membership;
@@ -38,12 +40,14 @@ mod state;
 mod text;
 mod watch;
 
-pub use card::{Card, RoomCard};
+pub use card::{Card, FormerFace, RoomCard};
 pub use command::{ClientProfile, Command, Entrance, Leg, Login, Origin, Outcome, Reply, Say, To, Verdict};
 pub use config::HubConfig;
 pub use effect::{Audience, Effect};
 pub use event::{Actor, Chunks, Event, Form, Kind, MetadataOf, News, Reaction, Scope, Shared, Style, Typing};
+pub use history::Wish;
 pub use ids::{CallId, EventId, NoEventId, RoomId, SessionId, Token, UserId};
+pub use keep::{HistoryKey, Kept, Party, Recall, Recalled, Wanted, Window};
 pub use metadata::{
     METADATA_KEYS_MAX, METADATA_VALUE_BYTES_MAX, METADATA_WANTED_MAX, MetadataAction, MetadataAnswer,
     MetadataEntry, MetadataTarget,

@@ -180,6 +180,7 @@ impl Hub {
                 metadata,
                 privileges: Privileges::empty(),
                 since_ms: now.unix_ms,
+                named: self.last_event.next(),
                 active_ms: now.unix_ms,
             },
         );

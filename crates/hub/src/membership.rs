@@ -11,8 +11,8 @@ use crate::names::{Key, WireNames};
 use crate::pace::Told;
 use crate::room::Room;
 use crate::{
-    Actor, Audience, Card, Change, Effect, Hub, Kind, MaskList, Member, Name, Now, Origin, Privileges, Ranks,
-    Refusal, Reply, RoomCard, RoomFlags, RoomId, RoomName, SessionId, UserId,
+    Actor, Audience, Card, Change, Effect, Hub, Kept, Kind, MaskList, Member, Name, Now, Origin, Privileges,
+    Ranks, Refusal, Reply, RoomCard, RoomFlags, RoomId, RoomName, SessionId, UserId,
 };
 
 impl Hub {
@@ -199,14 +199,17 @@ impl Hub {
 
     /// Takes a member out of a room without a word, and the room away if nobody is left. Whether its coming had
     /// been told, unless it was no member.
-    fn take_out(&mut self, user: UserId, id: RoomId) -> Option<bool> {
+    fn take_out(&mut self, user: UserId, id: RoomId, fx: &mut Vec<Effect>) -> Option<bool> {
         if let Some(entry) = self.users.get_mut(&user) {
             entry.rooms.retain(|room| *room != id);
         }
         let room = self.rooms.get_mut(&id)?;
         let told = room.part(user)?.told;
         if room.len() == 0 && id != self.lobby {
-            let card = room.card.clone();
+            let (card, history, sealed) = (room.card.clone(), room.history.clone(), room.sealed);
+            if sealed {
+                fx.push(Effect::Keep(Kept::HistoryEnded { history, at: self.last_event }));
+            }
             self.rooms.remove(&id);
             self.paced.remove(&id);
             self.forget_room_names(&card);
@@ -229,7 +232,7 @@ impl Hub {
         let Some(room) = self.rooms.get_mut(&id) else { return Err(no_room(spelled)) };
         let (everybody, card) = (room.audience(), room.card.clone());
         let own: Arc<[_]> = room.sessions_of(who.user()).into();
-        let told = self.take_out(who.user(), id).unwrap_or_default();
+        let told = self.take_out(who.user(), id, fx).unwrap_or_default();
         let to = match self.departure(now, &who, id, told) {
             Told::Now => everybody,
             Told::Later | Told::Nobody => own,
@@ -247,7 +250,7 @@ impl Hub {
         let mut to: Option<Audience> = None;
         for id in rooms {
             let audience = self.rooms.get_mut(&id).map(Room::audience);
-            let told = self.take_out(user, id).unwrap_or_default();
+            let told = self.take_out(user, id, fx).unwrap_or_default();
             // A room whose last member goes is gone.
             if self.rooms.get(&id).is_none_or(|room| room.len() == 0)
                 || self.departure(now, &who, id, told) != Told::Now
@@ -321,7 +324,7 @@ impl Hub {
         let Some(card) = self.users.get(&whom).map(|user| user.card.clone()) else { return };
         let Some(room) = self.rooms.get_mut(&id) else { return };
         let (to, room) = (room.audience(), room.card.clone());
-        self.take_out(whom, id);
+        self.take_out(whom, id, fx);
         let event = self.event(now, Kind::Kick { by, whom: card, room, reason });
         self.deliver_to(Audience::Many(to), event, fx);
     }

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::mask::BanMask;
 use crate::membership::no_room;
 use crate::room::Room;
 use crate::{
-    Actor, Audience, Card, Change, Effect, Hub, Kind, MaskEntry, MaskList, Now, Ranks, Refusal, Reply,
-    RoomFlags, RoomId, RoomName, SessionId, Style, Topic, WantedChange,
+    Actor, Audience, Card, Change, Effect, HistoryKey, Hub, Kept, Kind, MaskEntry, MaskList, Now, Ranks,
+    Refusal, Reply, RoomFlags, RoomId, RoomName, SessionId, Style, Topic, WantedChange,
 };
 
 /// The longest key of a room, in bytes.
@@ -47,6 +49,7 @@ impl Hub {
         let (room, to) = (room.card.clone(), room.audience());
         self.tell_arrival(now, by.user(), id, fx);
         let event = self.event(now, Kind::Topic { by: Actor::User(by), room, topic: text });
+        self.keep(&event, SmallVec::new(), fx);
         self.deliver_to(Audience::Many(to), event, fx);
         Ok(Reply::Done)
     }
@@ -80,6 +83,7 @@ impl Hub {
         if !changes.is_empty() {
             self.tell_arrival(now, by.user(), id, fx);
             let event = self.event(now, Kind::Modes { by: Actor::User(by), room: card.clone(), changes });
+            self.seal(id, fx);
             self.deliver_to(Audience::Many(to), event, fx);
         }
         Ok(Reply::ModesSet { room: card, refused })
@@ -206,10 +210,27 @@ impl Hub {
         let Some(room) = self.rooms.get_mut(&id) else { return Err(no_room(spelled)) };
         room.card = after.clone();
         let to = room.audience();
+        let history = HistoryKey::of_room(&name);
+        let moved = std::mem::replace(&mut room.history, history.clone());
+        if self.config.keeps && moved != history {
+            fx.push(Effect::Keep(Kept::HistoryRenamed { before: moved, after: history, name }));
+        }
         self.tell_arrival(now, by.user(), id, fx);
         let event = self.event(now, Kind::RoomRenamed { by: Actor::User(by), before, after, reason });
         self.deliver_to(Audience::Many(to), event, fx);
         Ok(Reply::Done)
+    }
+
+    /// Has it noted whether a room is closed to some.
+    pub(crate) fn seal(&mut self, id: RoomId, fx: &mut Vec<Effect>) {
+        let Some(room) = self.rooms.get_mut(&id).filter(|_| self.config.keeps) else { return };
+        let closing = RoomFlags::INVITE_ONLY | RoomFlags::ACCOUNTS_ONLY;
+        let sealed = room.modes.key.is_some() || room.modes.flags.intersects(closing);
+        if room.sealed != sealed {
+            room.sealed = sealed;
+            let (history, name) = (room.history.clone(), room.card.name.clone());
+            fx.push(Effect::Keep(Kept::HistorySealed { history, name, sealed }));
+        }
     }
 
     /// Whether a user may say something in a room now.

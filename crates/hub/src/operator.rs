@@ -190,6 +190,15 @@ impl Hub {
         Ok(Reply::Done)
     }
 
+    /// Tells those who run the server something.
+    pub fn alert(&mut self, now: Now, text: &str, fx: &mut Vec<Effect>) {
+        let operators = self.users.values().filter(|user| user.flags.contains(UserFlags::OPERATOR));
+        let to: Vec<SessionId> = operators.flat_map(|user| user.sessions.iter().copied()).collect();
+        let text = self.phrase(text);
+        let event = self.event(now, Kind::Wallops { by: Actor::Server, text });
+        self.deliver_to(Audience::Many(to.into()), event, fx);
+    }
+
     /// Has the configuration read again.
     pub(crate) fn rehash(&self, from: SessionId, fx: &mut Vec<Effect>) -> Result<Reply, Refusal> {
         self.need(self.speaker(from)?.user(), Privileges::REHASH)?;

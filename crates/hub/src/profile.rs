@@ -35,6 +35,10 @@ impl Hub {
         let after = Arc::new(Card { name, wire, ..Card::clone(&before) });
         self.set_card(now, &after);
         let to = self.neighbours(before.user());
+        // What was written to the name before was for whoever had it then.
+        if let Some(user) = self.users.get_mut(&before.user()) {
+            user.named = self.last_event.next();
+        }
         let event = self.event(now, Kind::Rename { before: before.clone(), after: after.clone() });
         self.deliver_to(to, event, fx);
         let shown = |card: &Card| Key::of(card.wire_name(Namespace::Irc));

@@ -77,6 +77,39 @@ pub enum Refusal {
     /// As many messages wait for this recipient, or of this sender, as are allowed.
     #[error("too many messages are waiting")]
     TooManyWaiting,
+    /// Nothing is kept here that could be looked up.
+    #[error("no history is kept here")]
+    NoHistory,
+    /// What was asked for could not be kept, so it was not done.
+    #[error("it can't be kept now; try again later")]
+    NotKept,
+    /// The name belongs to an account that the session isn't logged in to.
+    #[error("the name {name:?} belongs to an account; log in to it first")]
+    NameRegistered {
+        /// As it was wanted.
+        name: String,
+    },
+    /// There is such an account already, or somebody has the name.
+    #[error("there is an account {name:?} already")]
+    AccountExists {
+        /// As it was wanted.
+        name: String,
+    },
+    /// It can only be done by somebody who is logged in to an account.
+    #[error("log in to an account first")]
+    NoAccount,
+    /// Too many passwords were wrong.
+    #[error("too many wrong passwords; try again in {wait_s} s")]
+    TooManyAttempts {
+        /// When to try again, in seconds.
+        wait_s: u64,
+    },
+    /// The password can't be one.
+    #[error("this can't be a password: {rule}")]
+    PasswordUnfit {
+        /// The rule it breaks.
+        rule: &'static str,
+    },
     /// There is no room of that name, or it isn't shown to who asks.
     #[error("there is no room {name:?}")]
     NoSuchRoom {
@@ -218,6 +251,13 @@ impl Refusal {
             Self::TextTooLong { .. } => "text_too_long",
             Self::TooFast { .. } => "too_fast",
             Self::TooManyWaiting => "too_many_waiting",
+            Self::NoHistory => "no_history",
+            Self::NotKept => "not_kept",
+            Self::NameRegistered { .. } => "name_registered",
+            Self::AccountExists { .. } => "account_exists",
+            Self::NoAccount => "no_account",
+            Self::TooManyAttempts { .. } => "too_many_attempts",
+            Self::PasswordUnfit { .. } => "password_unfit",
             Self::NoSuchRoom { .. } => "no_such_room",
             Self::RoomTaken { .. } => "room_taken",
             Self::NotAMember { .. } => "not_a_member",

@@ -10,12 +10,17 @@ use smallvec::SmallVec;
 
 use crate::mask::BanMask;
 use crate::pace::Pace;
-use crate::{MaskEntry, MaskList, Ranks, RoomCard, RoomFlags, RoomModes, SessionId, Topic, UserId};
+use crate::{
+    HistoryKey, MaskEntry, MaskList, Ranks, RoomCard, RoomFlags, RoomModes, SessionId, Topic, UserId,
+};
 
 /// The members of a room, the list of them that events share, and what is set on it.
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) card: Arc<RoomCard>,
+    pub(crate) history: HistoryKey,
+    /// Whether it was said of the history that it is closed to some.
+    pub(crate) sealed: bool,
     members: IndexMap<UserId, Membership, BuildHasherDefault<FxHasher>>,
     /// Made when the first event after a change of members needs it.
     audience: Option<Arc<[SessionId]>>,
@@ -71,6 +76,8 @@ pub(crate) struct Membership {
 impl Room {
     pub(crate) fn new(made_ms: u64, card: RoomCard) -> Self {
         Self {
+            history: HistoryKey::of_room(&card.name),
+            sealed: false,
             card: Arc::new(card),
             members: IndexMap::default(),
             audience: None,

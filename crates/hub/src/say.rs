@@ -8,14 +8,14 @@ use smallvec::SmallVec;
 use crate::membership::no_room;
 use crate::state::Session;
 use crate::{
-    Audience, Card, Dialect, Effect, EventId, Hub, Kind, Namespace, Now, Outcome, Ranks, Refusal, Reply,
-    RoomId, Say, Scope, SessionId, Style, Text, To, Token, UserFlags, UserId, Verdict,
+    Audience, Card, Dialect, Effect, EventId, Hub, Kind, Namespace, Now, Outcome, Party, Ranks, Refusal,
+    Reply, RoomId, Say, Scope, SessionId, Style, Text, To, Token, UserFlags, UserId, Verdict,
 };
 
 /// Messages whose recipients acknowledge them themselves.
 #[derive(Debug, Default)]
 pub(crate) struct Receipts {
-    open: BTreeMap<EventId, Receipt>,
+    pub(crate) open: BTreeMap<EventId, Receipt>,
     /// Who has not acknowledged what yet.
     by_user: BTreeSet<(UserId, EventId)>,
 }
@@ -29,13 +29,13 @@ impl Receipts {
 }
 
 #[derive(Debug)]
-struct Receipt {
+pub(crate) struct Receipt {
     sender: SessionId,
     token: Token,
     /// Recipients that haven't answered.
     open: usize,
     /// The worst answer so far.
-    outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 impl Hub {
@@ -91,7 +91,7 @@ impl Hub {
                 let (scope, to) = self.room_audience(&said.card, room, least, say.style)?;
                 self.may_speak_again(now, room, &said.card)?;
                 let to = self.audience_after_arrival(now, &said.card, room, to, fx);
-                self.deliver(now, said, scope, Audience::Many(to), (&[], None), fx);
+                self.deliver(now, said, (scope, SmallVec::new()), Audience::Many(to), (&[], None), fx);
                 Ok(())
             }
         }
@@ -132,11 +132,14 @@ impl Hub {
             to = Audience::Many(self.audience_after_arrival(now, &card, room, all.clone(), fx));
         }
         let reaction = reaction.map(|(with, to)| self.reaction(&with, to));
+        let (by, whom) = (card.clone(), scope.whom());
         let kind = match typing {
             Some(state) => Kind::Typing { from: card, scope, state },
             None => Kind::Tags { from: card, scope, tags: tags.into(), reaction },
         };
         let event = self.event(now, kind);
+        let parties = whom.map(|whom| self.parties(&by, &[whom])).unwrap_or_default();
+        self.keep(&event, parties, fx);
         self.deliver_to(to, event, fx);
         Ok(Reply::Done)
     }
@@ -240,6 +243,7 @@ impl Hub {
         let Some(receipt) = self.receipts.open.get_mut(&event) else { return };
         receipt.outcome = match (receipt.outcome, verdict) {
             (Outcome::Delivered, Verdict::Rejected) => Outcome::Rejected,
+            (Outcome::NotKept, _) => Outcome::NotKept,
             (Outcome::Delivered | Outcome::Rejected, Verdict::Lost) => Outcome::Undelivered,
             (outcome, _) => outcome,
         };
@@ -345,8 +349,16 @@ impl Hub {
             self.add_own(said.card.user(), &mut sessions);
         }
         let (whom, away) = whom.unzip();
+        let parties = self.parties(&said.card, to);
         let to = audience(&sessions);
-        self.deliver(now, said, Scope::Private { named, to: whom }, to, (&ring, away.flatten()), fx);
+        self.deliver(
+            now,
+            said,
+            (Scope::Private { named, to: whom }, parties),
+            to,
+            (&ring, away.flatten()),
+            fx,
+        );
         Ok(())
     }
 
@@ -365,7 +377,7 @@ impl Hub {
         &mut self,
         now: Now,
         said: Said,
-        scope: Scope,
+        (scope, parties): (Scope, SmallVec<[Party; 2]>),
         to: Audience,
         (ring, away): (&[UserId], Option<Arc<str>>),
         fx: &mut Vec<Effect>,
@@ -376,6 +388,7 @@ impl Hub {
         let except = matches!(scope, Scope::Room(_)).then_some(sender);
         let Said { from, card, text, style, tags, seams, token, waits, echo: _ } = said;
         let event = self.event(now, Kind::Message { from: card, scope, text, style, tags, seams });
+        self.keep(&event, parties, fx);
         self.counts.messages += 1;
         self.counts.deliveries += (to.sessions().len() + ring.len()) as u64;
         self.recent.push(event.clone(), self.config.recent_max);

@@ -55,7 +55,7 @@ pub struct Hub {
     /// The session whose command is being carried out.
     cause: Option<SessionId>,
     last_id: u64,
-    last_event: EventId,
+    pub(crate) last_event: EventId,
     pub(crate) counts: Counts,
 }
 
@@ -107,6 +107,8 @@ pub(crate) struct User {
     pub(crate) privileges: Privileges,
     /// When it came: milliseconds since 1970.
     pub(crate) since_ms: u64,
+    /// What happened before is not about it: since then it has its name.
+    pub(crate) named: EventId,
     /// When it last said something.
     pub(crate) active_ms: u64,
 }
@@ -256,6 +258,11 @@ impl Hub {
                     self.refuse(from, None, refusal, fx);
                 }
             }
+            Command::Recall(wish) => {
+                if let Err(refusal) = self.recall(now, from, wish, fx) {
+                    self.refuse(from, None, refusal, fx);
+                }
+            }
             Command::Ask(query) => {
                 let answer = self.ask(now, from, query).map(Reply::Answer);
                 self.answer(from, None, answer, fx);
@@ -313,6 +320,7 @@ impl Hub {
             | Command::Hold { .. }
             | Command::Leave { .. }
             | Command::Oper { .. }
+            | Command::Recall(_)
             | Command::Ask(_) => Ok(Reply::Done),
         }
     }

@@ -26,6 +26,12 @@ impl Text {
         Ok(Self(text.into()))
     }
 
+    /// A text that was checked when it was said.
+    #[must_use]
+    pub fn kept(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -88,10 +88,10 @@ pub(crate) struct Common {
     /// Configuration file; `polylogue config` prints one with the defaults
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where to keep messages: not in this version, which has no store, so this is an error
+    /// The folder to keep messages in; else the user's data folder has one
     #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
     pub(crate) data: Option<PathBuf>,
-    /// Keep nothing, which is what this version does in any case
+    /// Keep nothing: what was said is gone when the server ends
     #[arg(long)]
     pub(crate) ephemeral: bool,
     /// The room that whoever names no room is in

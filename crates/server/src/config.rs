@@ -1,6 +1,7 @@
 //! What the server is told to do.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,17 @@ pub struct ServerConfig {
     pub hub: HubConfig,
     /// What an operator's REHASH does.
     pub reload: Reload,
+    /// Where to keep what is said; `None`: nothing is kept.
+    pub store: Option<StoreConfig>,
+}
+
+/// Where and how what is said is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The folder, made if it isn't there.
+    pub folder: PathBuf,
+    /// What kept things survive.
+    pub durability: store::Durability,
 }
 
 /// Called when an operator wants the configuration to be read again. It is called with the hub locked, so it only

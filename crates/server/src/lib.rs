@@ -27,6 +27,7 @@ mod http;
 mod inbox;
 mod intake;
 mod joining;
+mod journal;
 mod listen;
 mod metrics;
 mod outlet;
@@ -41,8 +42,9 @@ mod turn;
 mod verify;
 mod ws;
 
-pub use config::{Limits, Listener, Reload, ServerConfig};
+pub use config::{Limits, Listener, Reload, ServerConfig, StoreConfig};
 pub use joining::{Hint, hints};
 pub use listen::{BindError, PortError};
 pub use server::{Handle, Server};
+pub use store::{Durability, StoreError};
 pub use tls::{TlsError, TlsFiles};

@@ -39,6 +39,9 @@ pub enum BindError {
     /// The hub can't be made of its configuration.
     #[error("the hub's configuration: {0}")]
     Hub(#[from] hub::Refusal),
+    /// Nothing can be kept.
+    #[error("nothing can be kept: {0}")]
+    Store(#[from] store::StoreError),
     /// The kernel gives no more descriptors or threads.
     #[error("can't prepare the server: {0}")]
     Kernel(#[from] io::Error),

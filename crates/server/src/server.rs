@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use gateway::{IrcLimits, IrcLines, Sts};
 use hub::{Dialect, Hub, Registration};
+use store::Writer;
 
 use crate::http::{Web, WebService};
 use crate::inbox::poll_and_inbox;
 use crate::joining;
+use crate::journal;
 use crate::listen::{self, BindError, Door, PortError};
 use crate::reactor::{Reactor, WAKER};
 use crate::shared::{REACTORS_MAX, Shared};
@@ -29,6 +31,7 @@ pub struct Server {
     shared: Arc<Shared>,
     reactors: Vec<Reactor>,
     web: WebService,
+    store: Option<Writer>,
     warnings: Vec<PortError>,
 }
 
@@ -44,7 +47,7 @@ impl Server {
     /// # Errors
     /// If a port that isn't optional can't be had, or the configuration is no good.
     pub fn bind(config: ServerConfig) -> Result<Self, BindError> {
-        let ServerConfig { listeners, tls, reactors, limits, mut settings, mut hub, reload } = config;
+        let ServerConfig { listeners, tls, reactors, limits, mut settings, mut hub, reload, store } = config;
         let acceptor = Acceptor::default();
         if let Some(files) = &tls {
             acceptor.load(files)?;
@@ -53,9 +56,16 @@ impl Server {
         if hub.host_key == [0; 32] {
             getrandom::fill(&mut hub.host_key).map_err(std::io::Error::from)?;
         }
+        settings.keeps = store.is_some();
         settings.irc_limits = IrcLimits::of(&hub);
         settings.irc_lines = IrcLines { per_s: hub.messages_per_s, burst: hub.messages_burst };
+        let store = store.map(|store| Writer::open(&store.folder, store.durability)).transpose()?;
+        hub.keeps = store.is_some();
         let mut hub = Hub::new(hub)?;
+        let store = store.map(|(writer, boot)| {
+            hub.continue_after(boot.last_event);
+            writer
+        });
         let mut bound = Vec::new();
         let mut listening = Vec::new();
         let mut warnings = Vec::new();
@@ -94,7 +104,7 @@ impl Server {
             .map(|(shard, poll)| Reactor::new(shard as u8, poll, shared.clone(), door.take()))
             .collect::<Result<Vec<_>, _>>()?;
         let web = WebService::new(visits, shared.clone())?;
-        Ok(Self { shared, reactors, web, warnings })
+        Ok(Self { shared, reactors, web, store, warnings })
     }
 
     /// Where the server listens, with the pinned protocol, in the order of the configuration. Port 0 has become
@@ -121,13 +131,25 @@ impl Server {
     /// # Errors
     /// If a thread can't be started or its poll fails; the others are stopped then.
     pub fn run(self) -> std::io::Result<()> {
-        let Self { shared, reactors, web, .. } = self;
+        let Self { shared, reactors, web, store, .. } = self;
+        let shared = &shared;
         thread::scope(|scope| {
             let handle = Handle { shared: shared.clone() };
+            // They end when everybody else has: what these leave behind is kept too.
+            let _keeping = EndJournal(shared);
+            if let Some(writer) = store {
+                for number in 0..journal::READERS {
+                    let reader = writer.reader().map_err(std::io::Error::other)?;
+                    let builder = thread::Builder::new().name(format!("reader-{number}"));
+                    builder.spawn_scoped(scope, || journal::run_reader(shared, reader))?;
+                }
+                let builder = thread::Builder::new().name("journal".to_owned());
+                builder.spawn_scoped(scope, || journal::run(shared, writer))?;
+            }
             let mut threads = Vec::new();
             threads.push(thread::Builder::new().name("web".to_owned()).spawn_scoped(scope, || web.run())?);
             let verify = || {
-                verify::run(&shared);
+                verify::run(shared);
                 Ok(())
             };
             threads.push(thread::Builder::new().name("verify".to_owned()).spawn_scoped(scope, verify)?);
@@ -141,7 +163,7 @@ impl Server {
                 });
                 threads.push(spawned.inspect_err(|_| handle.shutdown())?);
             }
-            join(threads, &shared)
+            join(threads, shared)
         })
     }
 }
@@ -158,6 +180,15 @@ fn join(
         shared.stop();
     }
     result
+}
+
+/// Ends the threads that keep and look up, when dropped.
+struct EndJournal<'s>(&'s Shared);
+
+impl Drop for EndJournal<'_> {
+    fn drop(&mut self) {
+        self.0.journal.end();
+    }
 }
 
 /// Stops the whole server when dropped.

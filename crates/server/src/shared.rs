@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use gateway::Settings;
-use hub::{Audience, CallId, Command, Dialect, Effect, Hub, Now, Origin, SessionId};
+use hub::{Audience, CallId, Command, Dialect, Effect, Hub, Now, Origin, Reply, SessionId};
 use rustc_hash::FxHashMap;
 
 use crate::http::Web;
 use crate::inbox::{Inbox, Newcomer, News};
+use crate::journal::Journal;
 use crate::metrics::{Metrics, Snapshot};
 use crate::tls::Acceptor;
 use crate::verify::{Check, Verifier};
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     loads: Vec<AtomicUsize>,
     per_address: Mutex<FxHashMap<IpAddr, usize>>,
     pub(crate) verifier: Verifier,
+    pub(crate) journal: Journal,
     /// Has the configuration read again, elsewhere.
     reload: Reload,
     stopping: AtomicBool,
@@ -88,6 +90,7 @@ impl Shared {
             connections: AtomicUsize::new(0),
             per_address: Mutex::default(),
             verifier: Verifier::default(),
+            journal: Journal::default(),
             reload,
             stopping: AtomicBool::new(false),
             hub_wake_ns: AtomicU64::new(u64::MAX),
@@ -145,7 +148,8 @@ impl Shared {
     fn with_hub(&self, shard: u8, fx: &mut Vec<Effect>, act: impl FnOnce(&mut Hub, &mut Vec<Effect>)) {
         let mut hub = self.hub();
         act(&mut hub, fx);
-        let mut touched = self.post(shard, fx);
+        let keeps = hub.config().keeps;
+        let mut touched = if keeps && self.journal.take(shard, fx) { 0 } else { self.post(shard, fx) };
         let wake_ns = hub.wake_at().map_or(u64::MAX, |at| {
             u64::try_from(at.saturating_duration_since(self.clock.start).as_nanos()).unwrap_or(u64::MAX)
         });
@@ -161,11 +165,33 @@ impl Shared {
         }
     }
 
+    /// Posts what has waited for something to be kept.
+    pub(crate) fn post_kept(&self, shard: u8, fx: &mut Vec<Effect>) {
+        for reactor in bits(self.post(shard, fx)) {
+            self.inboxes[reactor].wake();
+        }
+    }
+
+    /// Answers a session.
+    pub(crate) fn reply(&self, to: SessionId, reply: Reply) {
+        if let Some(inbox) = self.inboxes.get(usize::from(to.shard())) {
+            inbox.lock().push(News::Reply { to, reply });
+            inbox.wake();
+        }
+    }
+
+    /// Tells those who run the server something.
+    pub(crate) fn alert_operators(&self, text: &str) {
+        let now = self.clock.now();
+        self.with_hub(0, &mut Vec::new(), |hub, fx| hub.alert(now, text, fx));
+        self.inboxes[0].wake();
+    }
+
     /// Whether another reactor than `shard` is behind with its news. Whoever takes in more for it meanwhile only
     /// makes it worse, and what waits would grow without bound.
     pub(crate) fn others_are_behind(&self, shard: u8) -> bool {
         let others = self.inboxes.iter().enumerate().filter(|(other, _)| *other != usize::from(shard));
-        others.map(|(_, inbox)| inbox).any(Inbox::is_behind)
+        self.journal.is_behind() || others.map(|(_, inbox)| inbox).any(Inbox::is_behind)
     }
 
     /// Posts effects to the reactors concerned: which ones, as bits. Called with the hub locked: that gives all
@@ -186,7 +212,9 @@ impl Shared {
                     Effect::Deliver { to, event } => News::Deliver { to: to.clone(), event: event.clone() },
                     Effect::Reply { to, reply } => News::Reply { to: *to, reply: reply.clone() },
                     Effect::Ring { call, address } => News::Ring { call: *call, address: *address },
-                    Effect::Verify { .. } | Effect::Reload => continue,
+                    Effect::Verify { .. } | Effect::Reload | Effect::Keep(_) | Effect::Recall { .. } => {
+                        continue;
+                    }
                 };
                 self.inboxes[other].lock().push(news);
             }
@@ -195,7 +223,9 @@ impl Shared {
                     Effect::Deliver { to, event } => News::Deliver { to, event },
                     Effect::Reply { to, reply } => News::Reply { to, reply },
                     Effect::Ring { call, address } => News::Ring { call, address },
-                    Effect::Verify { .. } | Effect::Reload => continue,
+                    Effect::Verify { .. } | Effect::Reload | Effect::Keep(_) | Effect::Recall { .. } => {
+                        continue;
+                    }
                 });
                 continue;
             }
@@ -204,7 +234,11 @@ impl Shared {
                     self.verifier.push(Check { session, name, hash, password });
                 }
                 Effect::Reload => self.reload.call(),
-                Effect::Deliver { .. } | Effect::Reply { .. } | Effect::Ring { .. } => {}
+                Effect::Deliver { .. }
+                | Effect::Reply { .. }
+                | Effect::Ring { .. }
+                | Effect::Keep(_)
+                | Effect::Recall { .. } => {}
             }
         }
         touched
@@ -228,7 +262,7 @@ impl Shared {
                 reactors
             }
             Effect::Ring { .. } => 1 << shard,
-            Effect::Verify { .. } | Effect::Reload => 0,
+            Effect::Verify { .. } | Effect::Reload | Effect::Keep(_) | Effect::Recall { .. } => 0,
         }
     }
 

@@ -145,6 +145,7 @@ impl Conversation {
                 Outcome::Delivered => {}
                 Outcome::Rejected => self.complain(now, is_framed(token), super::REJECTED, out),
                 Outcome::Undelivered => self.complain(now, is_framed(token), super::UNDELIVERED, out),
+                Outcome::NotKept => self.complain(now, is_framed(token), super::NOT_KEPT, out),
             },
             Reply::Refused { token, refusal } => {
                 let framed = token.is_some_and(is_framed);
@@ -156,6 +157,7 @@ impl Conversation {
             | Reply::Complete { .. }
             | Reply::Incomplete
             | Reply::ReceiptElsewhere { .. }
+            | Reply::Recalled(_)
             | Reply::Members { .. }
             | Reply::Bridge(_)
             | Reply::Done

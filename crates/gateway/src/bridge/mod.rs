@@ -22,6 +22,8 @@ pub use ring::RingSession;
 
 const REJECTED: &str = "your text was not accepted";
 const UNDELIVERED: &str = "your text was not delivered";
+/// What a sender is told whose text was handed out and could not be kept.
+const NOT_KEPT: &str = "your text was handed out, but it is not kept";
 
 /// One connection that a client made.
 pub struct BridgeSession {

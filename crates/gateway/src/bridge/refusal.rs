@@ -32,6 +32,7 @@ pub(super) fn words(refusal: &Refusal) -> String {
         | Refusal::CannotSpeak { .. }
         | Refusal::TooSoon { .. }
         | Refusal::NameTaken { .. }
+        | Refusal::NameRegistered { .. }
         | Refusal::NameMalformed { .. }
         | Refusal::RoomMalformed { .. }
         | Refusal::RoomFull { .. }
@@ -40,6 +41,12 @@ pub(super) fn words(refusal: &Refusal) -> String {
         | Refusal::TextTooLong { .. }
         | Refusal::TooFast { .. }
         | Refusal::TooManyWaiting
+        | Refusal::NoHistory
+        | Refusal::NotKept
+        | Refusal::AccountExists { .. }
+        | Refusal::NoAccount
+        | Refusal::TooManyAttempts { .. }
+        | Refusal::PasswordUnfit { .. }
         | Refusal::ServerFull { .. } => refusal.to_string(),
     }
 }

@@ -273,6 +273,7 @@ impl Session for RingSession {
                 Outcome::Delivered => {}
                 Outcome::Rejected => talking.notice(now, super::REJECTED, out),
                 Outcome::Undelivered => talking.notice(now, super::UNDELIVERED, out),
+                Outcome::NotKept => talking.notice(now, super::NOT_KEPT, out),
             },
             (State::Calling { .. } | State::Talking(_) | State::Closed, _) => {}
         }

@@ -80,6 +80,14 @@ pub(super) enum Asked {
     Names {
         channel: String,
     },
+    /// A part of the past; the words that its answer repeats.
+    History {
+        subcommand: String,
+        target: String,
+        limit: usize,
+    },
+    HistoryTargets,
+    Search,
     List,
     Who {
         mask: String,

@@ -31,6 +31,12 @@ bitflags::bitflags! {
         const REDACTION = 1 << 20;
         const PRE_AWAY = 1 << 21;
         const METADATA = 1 << 22;
+        const CHATHISTORY = 1 << 23;
+        const EVENT_PLAYBACK = 1 << 24;
+        const SEARCH = 1 << 25;
+
+        /// What there is only where something is kept.
+        const PAST = Self::CHATHISTORY.bits() | Self::EVENT_PLAYBACK.bits() | Self::SEARCH.bits();
 
         /// What makes the tags of a message differ between clients.
         const TAGS = Self::SERVER_TIME.bits() | Self::MESSAGE_TAGS.bits() | Self::ACCOUNT_TAG.bits();
@@ -42,7 +48,7 @@ pub(super) const MULTILINE_BYTES_MAX: usize = 4096;
 pub(super) const MULTILINE_LINES_MAX: usize = 100;
 
 /// Every capability by its name. A name without a capability is only shown.
-const TABLE: [(&str, Caps); 23] = [
+const TABLE: [(&str, Caps); 26] = [
     ("account-notify", Caps::ACCOUNT_NOTIFY),
     ("account-tag", Caps::ACCOUNT_TAG),
     ("away-notify", Caps::AWAY_NOTIFY),
@@ -50,6 +56,8 @@ const TABLE: [(&str, Caps); 23] = [
     ("cap-notify", Caps::CAP_NOTIFY),
     ("chghost", Caps::CHGHOST),
     ("draft/channel-rename", Caps::CHANNEL_RENAME),
+    ("draft/chathistory", Caps::CHATHISTORY),
+    ("draft/event-playback", Caps::EVENT_PLAYBACK),
     ("draft/message-redaction", Caps::REDACTION),
     ("draft/metadata-2", Caps::METADATA),
     ("draft/multiline", Caps::MULTILINE),
@@ -64,6 +72,7 @@ const TABLE: [(&str, Caps); 23] = [
     ("multi-prefix", Caps::MULTI_PREFIX),
     ("server-time", Caps::SERVER_TIME),
     ("setname", Caps::SETNAME),
+    ("soju.im/search", Caps::SEARCH),
     ("standard-replies", Caps::STANDARD_REPLIES),
     ("userhost-in-names", Caps::USERHOST_IN_NAMES),
 ];
@@ -87,7 +96,7 @@ impl Caps {
 
     /// The wire form of those of these that matter.
     pub(super) fn form(self, that_matter: Self, variant: u32) -> Form {
-        crate::form(hub::Dialect::Irc, (self & that_matter).bits() | variant << 24)
+        crate::form(hub::Dialect::Irc, (self & that_matter).bits() | variant << 28)
     }
 }
 
@@ -95,6 +104,7 @@ impl Caps {
 pub(super) fn offered(settings: &Settings, version_302: bool, secure: bool) -> Vec<String> {
     let mut all: Vec<_> = TABLE
         .iter()
+        .filter(|(_, cap)| settings.keeps || !Caps::PAST.contains(*cap))
         .map(|(name, cap)| match *cap {
             Caps::MULTILINE if version_302 => {
                 format!("{name}=max-bytes={MULTILINE_BYTES_MAX},max-lines={MULTILINE_LINES_MAX}")

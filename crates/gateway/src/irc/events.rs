@@ -1,13 +1,16 @@
 //! What happens, and what the hub answers, as the client is told.
 
 use bytes::Bytes;
-use hub::{Answer, Command, Kind, News, Query, Reply, Scope, Shared};
+use hub::{Actor, Answer, Command, Kind, News, Outcome, Query, Reply, Scope, Shared};
 use proto::irc::Numeric;
 
 use super::asked::Asked;
 use super::caps::Caps;
 use super::{Active, Call, IrcSession, State, wire};
 use crate::Close;
+
+/// What a client is told instead of being told that it was heard.
+const NOT_KEPT: &str = "It was handed out, but it can't be kept now";
 
 /// What becomes of an event.
 enum Verdict {
@@ -25,7 +28,11 @@ impl IrcSession {
     pub(super) fn on_happened(&mut self, cx: &mut Call<'_>, event: &Shared) {
         let State::Active(active) = &mut self.state else { return };
         let mine = event.by == Some(active.session);
-        let verdict = verdict(active, self.caps, mine, event);
+        let verdict = match mine && event.is_not_kept() {
+            // Its echo would be a promise.
+            true => verdict_not_kept(active, event),
+            false => verdict(active, self.caps, mine, event),
+        };
         follow(active, event);
         // What answers a labeled command goes with its answer.
         let gathered = mine && self.flow.is_labeled();
@@ -109,6 +116,11 @@ impl IrcSession {
                 self.refuse_or_show(cx, asked, &refusal);
             }
             Reply::Welcome { session, card, .. } => self.on_welcome(cx, session, card),
+            Reply::Outcome { outcome: Outcome::NotKept, .. } => {
+                if let (true, Asked::Say { command, target, .. }) = (self.relies_on_acks(), &asked) {
+                    self.fail(cx, command, "NOT_KEPT", &[target], NOT_KEPT);
+                }
+            }
             Reply::Outcome { away: Some(away), .. } => {
                 if let Asked::Say { target, quiet: false, .. } = &asked {
                     self.numeric(cx, Numeric::RPL_AWAY).param(target).trailing(&away);
@@ -134,6 +146,7 @@ impl IrcSession {
             Reply::Answer(answer) => self.on_information(cx, asked, answer),
             // The sender's own line has gone out with the event, if it wants one.
             Reply::Outcome { away: None, .. } => {}
+            Reply::Recalled(recalled) => self.on_recalled(cx, &asked, &recalled),
             // Answers to what this dialect never asks.
             Reply::Complete { .. }
             | Reply::Incomplete
@@ -160,6 +173,18 @@ impl IrcSession {
             Answer::Watching(names) => self.send_watching(cx, &asked, &names),
             Answer::Flags(flags) => self.send_flags(cx, flags),
         }
+    }
+}
+
+/// What the client hears of its own message that could not be kept: only what it wrote to itself.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only messages are kept and echoed")]
+fn verdict_not_kept(active: &Active, event: &Shared) -> Verdict {
+    match &event.kind {
+        Kind::Message { scope, .. } | Kind::Tags { scope, .. } => {
+            let to_me = scope.whom() == Some(active.card.user());
+            if to_me { Verdict::Own } else { Verdict::Nothing }
+        }
+        _ => Verdict::Shared,
     }
 }
 
@@ -202,7 +227,8 @@ fn verdict(active: &Active, caps: Caps, mine: bool, event: &Shared) -> Verdict {
         | Kind::Rename { .. }
         | Kind::Profile { .. }
         | Kind::Metadata { .. }
-        | Kind::Wallops { .. } => Verdict::Shared,
+        | Kind::Wallops { by: Actor::User(_), .. } => Verdict::Shared,
+        Kind::Wallops { by: Actor::Server, .. } => Verdict::Own,
         Kind::Roster { .. } | Kind::Watched { .. } => Verdict::Nothing,
     }
 }

@@ -181,13 +181,13 @@ pub(super) fn with_tag(line: &[u8], tag: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn is_inside_batch(line: &[u8]) -> bool {
+pub(super) fn is_inside_batch(line: &[u8]) -> bool {
     let Some(tags) = line.strip_prefix(b"@") else { return false };
     let tags = tags.split(|byte| *byte == b' ').next().unwrap_or_default();
     tags.split(|byte| *byte == b';').any(|tag| tag.starts_with(b"batch="))
 }
 
-fn is_batch_end(line: &[u8]) -> bool {
+pub(super) fn is_batch_end(line: &[u8]) -> bool {
     let mut words =
         line.split(|byte| *byte == b' ').skip_while(|word| word.starts_with(b"@") || word.starts_with(b":"));
     words.next() == Some(b"BATCH") && words.next().is_some_and(|name| name.starts_with(b"-"))

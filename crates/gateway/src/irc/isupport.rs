@@ -1,7 +1,7 @@
 //! RPL_ISUPPORT: what holds here. Every token is true; what isn't there doesn't hold.
 
 use super::registration::USERNAME_CHARS_MAX;
-use super::{messages, modes};
+use super::{history, messages, modes};
 use crate::Settings;
 
 /// Tokens on one line (modern.ircdocs.horse: at most 13).
@@ -44,5 +44,9 @@ pub(super) fn lines(settings: &Settings) -> Vec<Vec<String>> {
         "UTF8ONLY".to_owned(),
         "WHOX".to_owned(),
     ];
+    let history = [format!("CHATHISTORY={}", history::LIMIT_MAX), "MSGREFTYPES=msgid,timestamp".to_owned()];
+    let mut all: Vec<String> =
+        all.into_iter().chain(history.into_iter().filter(|_| settings.keeps)).collect();
+    all.sort();
     all.chunks(TOKENS_MAX).map(<[String]>::to_vec).collect()
 }

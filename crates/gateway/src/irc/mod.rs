@@ -8,6 +8,7 @@ mod batch;
 mod caps;
 mod events;
 mod flow;
+mod history;
 mod info;
 mod isupport;
 mod messages;
@@ -307,6 +308,7 @@ impl IrcSession {
         let known = self.on_session(cx, name, line)
             || self.on_messages(cx, name, line)
             || self.on_rooms(cx, name, line)
+            || self.on_history(cx, name, line)
             || self.on_metadata(cx, name, line)
             || self.on_people(cx, name, line)
             || self.on_info(cx, name, line);

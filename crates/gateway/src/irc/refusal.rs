@@ -24,6 +24,9 @@ impl IrcSession {
             let text = "You cannot take messages back there";
             return self.fail(cx, "REDACT", "INVALID_TARGET", &[target], text);
         }
+        if self.refuse_history(cx, asked, refusal) {
+            return;
+        }
         let About { command, channel, whom } = About::of(asked);
         let no = |session: &mut Self, cx: &mut Call<'_>, numeric, params: &[&str], text: &str| {
             let line = session.numeric(cx, numeric);
@@ -31,7 +34,18 @@ impl IrcSession {
         };
         let words = refusal.to_string();
         match refusal {
-            Refusal::NameTaken { name } => {
+            // The promise that was asked for can't be given.
+            Refusal::NotKept if !self.relies_on_acks() => {}
+            Refusal::NotKept => {
+                let about = if channel.is_empty() { whom } else { channel };
+                self.fail(cx, command, "NOT_KEPT", &[about], &words);
+            }
+            Refusal::NoHistory
+            | Refusal::AccountExists { .. }
+            | Refusal::NoAccount
+            | Refusal::TooManyAttempts { .. }
+            | Refusal::PasswordUnfit { .. } => self.fail(cx, command, "FAILED", &[], &words),
+            Refusal::NameRegistered { name } | Refusal::NameTaken { name } => {
                 no(self, cx, Numeric::ERR_NICKNAMEINUSE, &[name], "Nickname is already in use");
             }
             Refusal::NameMalformed { name, .. } => {
@@ -211,6 +225,9 @@ impl<'a> About<'a> {
             Asked::Ison => about("ISON", "", ""),
             Asked::Lusers { .. } => about("LUSERS", "", ""),
             Asked::Monitor | Asked::MonitorList | Asked::MonitorStatus => about("MONITOR", "", ""),
+            Asked::History { target, .. } => about("CHATHISTORY", target, ""),
+            Asked::HistoryTargets => about("CHATHISTORY", "", ""),
+            Asked::Search => about("SEARCH", "", ""),
             Asked::Metadata { target, .. } => about("METADATA", target, ""),
             Asked::EarlyMetadata => about("METADATA", "", ""),
         }

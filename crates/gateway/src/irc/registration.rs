@@ -311,7 +311,8 @@ impl IrcSession {
                 Some(name) => (name, false),
                 None => (name, true),
             };
-            wanted = match (wanted, Caps::named(name)) {
+            let cap = Caps::named(name).filter(|cap| self.settings.keeps || !Caps::PAST.contains(*cap));
+            wanted = match (wanted, cap) {
                 (Some(mut caps), Some(cap)) => {
                     caps.set(cap, on);
                     Some(caps)

@@ -180,6 +180,10 @@ impl Write<'_> {
                 let line = self.by(by, out).command("REDACT").param(&target).param(&message.to_string());
                 ended(line, reason.as_deref());
             }
+            // Not from somebody: it is the server that speaks to this operator.
+            Kind::Wallops { by: by @ Actor::Server, text } => {
+                self.actor(by, out).command("NOTICE").param(target.unwrap_or("*")).trailing(text);
+            }
             Kind::Wallops { by, text } => self.actor(by, out).command("WALLOPS").trailing(text),
             // Written for each client.
             Kind::Roster { .. } | Kind::Watched { .. } | Kind::Metadata { .. } => {}

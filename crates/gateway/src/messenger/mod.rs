@@ -297,7 +297,9 @@ impl Session for MessengerSession {
                     let frame = match outcome {
                         Outcome::Delivered => ServerFrame::Sent { word, to: to.to_owned() },
                         Outcome::Rejected => ServerFrame::Error(ErrorCode::HeaderIncomplete),
-                        Outcome::Undelivered => ServerFrame::Error(ErrorCode::UnableToSend),
+                        Outcome::Undelivered | Outcome::NotKept => {
+                            ServerFrame::Error(ErrorCode::UnableToSend)
+                        }
                     };
                     wire::answer(&frame, framing, end)
                 });
@@ -326,7 +328,8 @@ impl Session for MessengerSession {
                 out.close(Close::Dismissed);
             }
             // Answers to what this session never asks.
-            Reply::Members { .. }
+            Reply::Recalled(_)
+            | Reply::Members { .. }
             | Reply::Bridge(_)
             | Reply::Done
             | Reply::Joined { .. }

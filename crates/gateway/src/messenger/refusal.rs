@@ -37,8 +37,15 @@ pub(super) fn of_send(refusal: &Refusal) -> ErrorCode {
         | Refusal::TextTooLong { .. }
         | Refusal::TooFast { .. }
         | Refusal::TooManyWaiting
+        | Refusal::NoHistory
+        | Refusal::NotKept
+        | Refusal::AccountExists { .. }
+        | Refusal::NoAccount
+        | Refusal::TooManyAttempts { .. }
+        | Refusal::PasswordUnfit { .. }
         // These are not for a SEND; whatever comes, the client waits for an answer.
         | Refusal::NameTaken { .. }
+        | Refusal::NameRegistered { .. }
         | Refusal::NameMalformed { .. }
         | Refusal::RoomMalformed { .. }
         | Refusal::RoomFull { .. }

@@ -79,7 +79,11 @@ fn an_idle_session_owns_no_buffer() {
         match effect {
             hub::Effect::Reply { reply, .. } => session.on_reply(now, reply, &mut out),
             hub::Effect::Deliver { event, .. } => session.on_event(now, &event, &mut out),
-            hub::Effect::Ring { .. } | hub::Effect::Verify { .. } | hub::Effect::Reload => {
+            hub::Effect::Ring { .. }
+            | hub::Effect::Verify { .. }
+            | hub::Effect::Reload
+            | hub::Effect::Keep(_)
+            | hub::Effect::Recall { .. } => {
                 unreachable!("nobody is called")
             }
         }

@@ -275,6 +275,7 @@ impl Session for MucaSession {
                 | Reply::Incomplete
                 | Reply::Outcome { .. }
                 | Reply::ReceiptElsewhere { .. }
+                | Reply::Recalled(_)
                 | Reply::Members { .. }
                 | Reply::Bridge(_)
                 | Reply::Done

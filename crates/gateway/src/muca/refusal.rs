@@ -30,6 +30,7 @@ pub(super) fn answer(refusal: &Refusal) -> ServerFrame {
         | Refusal::CannotSpeak { .. }
         | Refusal::TooSoon { .. }
         | Refusal::NameTaken { .. }
+        | Refusal::NameRegistered { .. }
         | Refusal::NameMalformed { .. }
         | Refusal::RoomMalformed { .. }
         | Refusal::RoomFull { .. }
@@ -43,6 +44,12 @@ pub(super) fn answer(refusal: &Refusal) -> ServerFrame {
         | Refusal::TextEmpty
         | Refusal::TextTooLong { .. }
         | Refusal::TooFast { .. }
+        | Refusal::NoHistory
+        | Refusal::NotKept
+        | Refusal::AccountExists { .. }
+        | Refusal::NoAccount
+        | Refusal::TooManyAttempts { .. }
+        | Refusal::PasswordUnfit { .. }
         | Refusal::TooManyWaiting => ServerFrame::Ack { okay: false },
     }
 }

@@ -61,7 +61,11 @@ impl Bench {
                         peer.session.on_event(self.now, &event, &mut peer.out);
                     }
                 }
-                Effect::Ring { .. } | Effect::Verify { .. } | Effect::Reload => {}
+                Effect::Ring { .. }
+                | Effect::Verify { .. }
+                | Effect::Reload
+                | Effect::Keep(_)
+                | Effect::Recall { .. } => {}
             }
         }
     }

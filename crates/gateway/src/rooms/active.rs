@@ -8,8 +8,8 @@ use proto::rooms::{Code, Framing, ServerFrame};
 
 use super::{refusal, wire};
 use crate::pacer::Pacer;
-use crate::plain::{invited, kicked};
-use crate::slash::Slash;
+use crate::plain::{NOT_KEPT, invited, kicked, not_kept};
+use crate::slash::{self, Slash};
 use crate::{Close, Outbox, Settings, form};
 
 /// Nothing follows `200` for this long: clients compare what one `recv` gave with `200`.
@@ -79,6 +79,10 @@ impl Active {
                 self.pacer.push(now, message, out);
             }
         }
+        if let Some(words) = not_kept(event, self.card.user()) {
+            self.notice(settings, now, words, out);
+            return true;
+        }
         let variant = match framing {
             Framing::Reads => 0,
             Framing::Lines => 1,
@@ -97,7 +101,7 @@ impl Active {
     }
 
     /// A text that came from the peer.
-    pub(super) fn on_text(&mut self, settings: &Settings, now: Now, text: String, out: &mut Outbox) {
+    pub(super) fn on_text(&mut self, settings: &Settings, _: Now, text: String, out: &mut Outbox) {
         let commands = settings.commands;
         if self.ended {
             return;
@@ -112,7 +116,7 @@ impl Active {
                 out.command(crate::say(To::Leading, text, token));
             }
             Some(Slash::Who) => self.ask(None, out),
-            Some(Slash::History) => self.notice(settings, now, "this server keeps no history yet", out),
+            Some(Slash::History(count)) => out.command(slash::history(self.room.id(), count)),
             // An empty line is somebody pressing a key; the protocol has no empty messages.
             None if text.trim().is_empty() => {}
             None => out.command(crate::say(To::Room(self.room.id()), text, None)),
@@ -142,6 +146,11 @@ impl Active {
                 let names: Vec<_> = members.iter().map(|card| card.wire_name(Namespace::Rooms)).collect();
                 self.notice(settings, now, &format!("here: {}", names.join(", ")), out);
             }
+            Reply::Recalled(recalled) => {
+                for line in slash::history_lines(&recalled, Namespace::Rooms) {
+                    self.notice(settings, now, &line, out);
+                }
+            }
             Reply::Refused { refusal, .. } => self.notice(settings, now, &refusal::words(&refusal), out),
             Reply::Outcome { outcome, .. } => match outcome {
                 Outcome::Delivered => {}
@@ -150,6 +159,9 @@ impl Active {
                 }
                 Outcome::Undelivered => {
                     self.notice(settings, now, "your private message was not delivered", out);
+                }
+                Outcome::NotKept => {
+                    self.notice(settings, now, NOT_KEPT, out);
                 }
             },
             // Answers to what this session never asks.

@@ -6,7 +6,7 @@ use proto::rooms::Code;
 /// The answer to a first message that is refused.
 pub(super) fn code(refusal: &Refusal) -> Code {
     match refusal {
-        Refusal::NameTaken { .. } => Code::Taken,
+        Refusal::NameTaken { .. } | Refusal::NameRegistered { .. } => Code::Taken,
         // The protocol has one code for everything else.
         Refusal::NoSuchRoom { .. }
         | Refusal::RoomTaken { .. }
@@ -42,6 +42,12 @@ pub(super) fn code(refusal: &Refusal) -> Code {
         | Refusal::TextEmpty
         | Refusal::TextTooLong { .. }
         | Refusal::TooFast { .. }
+        | Refusal::NoHistory
+        | Refusal::NotKept
+        | Refusal::AccountExists { .. }
+        | Refusal::NoAccount
+        | Refusal::TooManyAttempts { .. }
+        | Refusal::PasswordUnfit { .. }
         | Refusal::TooManyWaiting => Code::Invalid,
     }
 }

@@ -6,7 +6,8 @@ use hub::{Card, Command, Namespace, Outcome, RoomCard, RoomId, Say, Style, To, T
 use proto::tmp::{Body, ServerFrame, server};
 
 use super::wire;
-use crate::slash::Slash;
+use crate::plain::NOT_KEPT;
+use crate::slash::{self, Slash};
 use crate::{Outbox, Settings};
 
 /// How many people `/who` names; the rest it counts.
@@ -41,7 +42,7 @@ pub(super) fn on_body(settings: &Settings, room: RoomId, body: &str, out: &mut O
         }
         Some(Slash::Msg(text)) => out.command(crate::say(To::Leading, text.to_owned(), Some(Token(0)))),
         Some(Slash::Who) => out.command(Command::Who { room, token: None }),
-        Some(Slash::History) => notice(settings, "no history is kept here", out),
+        Some(Slash::History(count)) => out.command(slash::history(room, count)),
     }
 }
 
@@ -58,6 +59,7 @@ pub(super) fn outcome(settings: &Settings, outcome: Outcome, out: &mut Outbox) {
         Outcome::Delivered => {}
         Outcome::Rejected => notice(settings, "not delivered: the other side refused it", out),
         Outcome::Undelivered => notice(settings, "not delivered: the other side left first", out),
+        Outcome::NotKept => notice(settings, NOT_KEPT, out),
     }
 }
 

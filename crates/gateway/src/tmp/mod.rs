@@ -15,7 +15,8 @@ use hub::{Card, Command, Entrance, Leg, Login, Namespace, Now, Refusal, Reply, R
 use proto::ProtocolError;
 use proto::tmp::{ClientFrame, ServerFrame, server};
 
-use crate::plain::{invited, kicked};
+use crate::plain::{invited, kicked, not_kept};
+use crate::slash;
 use crate::{Close, Outbox, Session, Settings};
 
 /// A tmp client's session.
@@ -154,7 +155,7 @@ impl TmpSession {
     fn on_refused(&mut self, refusal: Refusal, out: &mut Outbox) {
         match &self.state {
             State::Joining { deadline, wanted } => {
-                if let Refusal::NameTaken { .. } = refusal {
+                if let Refusal::NameTaken { .. } | Refusal::NameRegistered { .. } = refusal {
                     out.send(server::message(&ServerFrame::SetUsrConflict { name: wanted }));
                     self.state = State::Unnamed { deadline: *deadline };
                 } else {
@@ -214,6 +215,9 @@ impl Session for TmpSession {
         if let Some(plain) = invited(event, card.user(), Namespace::Tmp) {
             return out.wire.extend(wire::message(&plain, false));
         }
+        if let Some(words) = not_kept(event, card.user()) {
+            return chat::notice(&self.settings, words, out);
+        }
         out.wire.extend(event.encoded(wire::form(), wire::encode).iter().cloned());
     }
 
@@ -226,6 +230,11 @@ impl Session for TmpSession {
             }
             (Reply::Refused { refusal, .. }, _) => self.on_refused(refusal, out),
             (Reply::Outcome { outcome, .. }, _) => chat::outcome(&self.settings, outcome, out),
+            (Reply::Recalled(recalled), _) => {
+                for line in slash::history_lines(&recalled, Namespace::Tmp) {
+                    chat::notice(&self.settings, &line, out);
+                }
+            }
             (Reply::Members { room, members, .. }, _) => chat::members(&self.settings, &room, &members, out),
             (Reply::Dismissed { reason }, _) => {
                 if let Some(reason) = reason {

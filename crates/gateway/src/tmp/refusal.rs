@@ -12,6 +12,12 @@ pub(super) fn words(refusal: &Refusal) -> String {
         | Refusal::TextTooLong { .. }
         | Refusal::TooFast { .. }
         | Refusal::TooManyWaiting
+        | Refusal::NoHistory
+        | Refusal::NotKept
+        | Refusal::AccountExists { .. }
+        | Refusal::NoAccount
+        | Refusal::TooManyAttempts { .. }
+        | Refusal::PasswordUnfit { .. }
         | Refusal::NotInRoom
         | Refusal::CannotSpeak { .. }
         | Refusal::TooSoon { .. }
@@ -37,6 +43,7 @@ pub(super) fn words(refusal: &Refusal) -> String {
         | Refusal::NoSuchMessage
         | Refusal::NotYourMessage
         | Refusal::NameTaken { .. }
+        | Refusal::NameRegistered { .. }
         | Refusal::NameMalformed { .. }
         | Refusal::RoomMalformed { .. }
         | Refusal::RoomFull { .. }

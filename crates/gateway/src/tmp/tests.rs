@@ -55,7 +55,9 @@ impl Bench {
                 | Effect::Deliver { .. }
                 | Effect::Ring { .. }
                 | Effect::Verify { .. }
-                | Effect::Reload => {}
+                | Effect::Reload
+                | Effect::Keep(_)
+                | Effect::Recall { .. } => {}
             }
         }
     }
@@ -92,7 +94,9 @@ impl Bench {
             | Effect::Deliver { .. }
             | Effect::Ring { .. }
             | Effect::Verify { .. }
-            | Effect::Reload => None,
+            | Effect::Reload
+            | Effect::Keep(_)
+            | Effect::Recall { .. } => None,
         });
         let style = if bare { Style::Bare } else { Style::Plain };
         let (to, text) = (To::Room(room.unwrap().id()), text.to_owned());
@@ -102,7 +106,12 @@ impl Bench {
         self.hub.apply(self.now, id, Command::Say(say), &mut fx);
         let event = fx.into_iter().find_map(|effect| match effect {
             Effect::Deliver { event, .. } => Some(event),
-            Effect::Reply { .. } | Effect::Ring { .. } | Effect::Verify { .. } | Effect::Reload => None,
+            Effect::Reply { .. }
+            | Effect::Ring { .. }
+            | Effect::Verify { .. }
+            | Effect::Reload
+            | Effect::Keep(_)
+            | Effect::Recall { .. } => None,
         });
         event.unwrap()
     }

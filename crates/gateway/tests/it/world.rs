@@ -12,6 +12,8 @@ use hub::{
     AddressPolicy, CallId, Command, Dialect, Effect, Hub, HubConfig, Now, Operator, Origin, Privileges,
     Reply, Secret, SessionId, Shared,
 };
+use store::{Durability, Reader, Writer};
+use tempfile::TempDir;
 use transcript::{Host, Opening};
 
 use crate::dialects;
@@ -30,6 +32,7 @@ pub(crate) struct World {
     opened: u32,
     /// What the transcript says about feeding a byte at a time.
     bytewise: Option<bool>,
+    store: Option<Store>,
 }
 
 struct Connection {
@@ -85,6 +88,21 @@ impl Connection {
     }
 }
 
+/// What is kept, in a folder of its own.
+struct Store {
+    writer: Writer,
+    reader: Reader,
+    _folder: TempDir,
+}
+
+impl Store {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, _) = Writer::open(folder.path(), Durability::Process).unwrap();
+        Self { reader: writer.reader().unwrap(), writer, _folder: folder }
+    }
+}
+
 /// What is still to be done for the hub before the next thing from outside.
 enum Work {
     Command(SessionId, Command),
@@ -121,6 +139,7 @@ impl World {
             work: VecDeque::new(),
             opened: 0,
             bytewise: None,
+            store: None,
         }
     }
 
@@ -282,6 +301,17 @@ impl World {
                     self.carry_out(fx);
                 }
                 Effect::Reload => {}
+                Effect::Keep(kept) => {
+                    if let Some(store) = &mut self.store {
+                        store.writer.keep([&kept]).unwrap();
+                    }
+                }
+                Effect::Recall { to, recall } => {
+                    let store = self.store.as_mut().unwrap();
+                    while store.writer.index().unwrap() {}
+                    let found = store.reader.recall(&recall).unwrap();
+                    self.reply(to, Reply::Recalled(found));
+                }
             }
         }
     }
@@ -367,6 +397,11 @@ impl Host for World {
             "announce_members_max" => config.announce_members_max = parsed(value)?,
             "announcements_per_s" => config.announcements_per_s = parsed(value)?,
             "announcements_burst" => config.announcements_burst = parsed(value)?,
+            "keeps" => {
+                config.keeps = parsed(value)?;
+                settings.keeps = config.keeps;
+                self.store = config.keeps.then(Store::new);
+            }
             "motd" => settings.motd.push(value.to_owned()),
             "waiting_max" => config.waiting_max = transcript::duration(value)?,
             "allowed" => add_allowed(&mut config.addresses, value)?,

@@ -40,6 +40,11 @@ impl Name {
         Ok(Self(name.into()))
     }
 
+    /// A name that was checked when it was taken.
+    pub(crate) fn kept(name: &str) -> Self {
+        Self(name.into())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -82,6 +87,10 @@ impl RoomName {
 pub(crate) struct Key(Box<str>);
 
 impl Key {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub(crate) fn of(name: &str) -> Self {
         let profile = Nickname::new();
         // A name that PRECIS refuses is never registered; for a look-up any key will do, as long as it is

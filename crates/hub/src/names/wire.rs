@@ -34,6 +34,12 @@ impl Dialect {
         }
     }
 
+    /// The dialect of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.as_str() == name)
+    }
+
     /// In which space of names its users are addressed and shown.
     #[must_use]
     pub fn namespace(self) -> Namespace {

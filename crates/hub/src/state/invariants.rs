@@ -288,7 +288,7 @@ impl Run {
                     _ => {}
                 },
                 Effect::Ring { call, .. } => self.calls.push(call),
-                Effect::Verify { .. } | Effect::Reload => {}
+                Effect::Verify { .. } | Effect::Reload | Effect::Keep(_) | Effect::Recall { .. } => {}
             }
         }
     }

@@ -18,12 +18,14 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use server::Durability;
+
 pub(crate) use listen::Listen;
 pub(crate) use log::{Format, Level};
 pub(crate) use problem::Problem;
 
 /// Everything that can be chosen.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     /// Where to listen; empty: the usual ports, as far as they are free.
     pub(crate) listen: Vec<Listen>,
@@ -37,6 +39,12 @@ pub(crate) struct Config {
     pub(crate) sts: Duration,
     /// Threads that serve connections; 0: one for each core.
     pub(crate) threads: usize,
+    /// Whether messages are kept.
+    pub(crate) keep: bool,
+    /// Where; `None`: in the user's data folder.
+    pub(crate) folder: Option<PathBuf>,
+    /// What kept messages survive.
+    pub(crate) durability: Durability,
     /// What the server's sockets are told.
     pub(crate) limits: server::Limits,
     /// What the hub is told.
@@ -54,7 +62,40 @@ pub(crate) struct Tls {
     pub(crate) key: Option<PathBuf>,
 }
 
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            lan: false,
+            log: log::Log::default(),
+            tls: Tls::default(),
+            sts: Duration::ZERO,
+            threads: 0,
+            keep: true,
+            folder: None,
+            durability: Durability::Process,
+            limits: server::Limits::default(),
+            hub: hub::HubConfig::default(),
+            gateway: gateway::Settings::default(),
+        }
+    }
+}
+
 impl Config {
+    /// The folder that messages are kept in, if they are.
+    ///
+    /// # Errors
+    /// If none is given and the user has no data folder.
+    pub(crate) fn folder(&self) -> Result<Option<PathBuf>, &'static str> {
+        if !self.keep {
+            return Ok(None);
+        }
+        let usual =
+            || directories::ProjectDirs::from("", "", "polylogue").map(|dirs| dirs.data_dir().to_owned());
+        let folder = self.folder.clone().or_else(usual);
+        folder.map(Some).ok_or("there is no folder to keep messages in: this user has no home")
+    }
+
     /// The defaults, with what the file and the environment say.
     ///
     /// # Errors

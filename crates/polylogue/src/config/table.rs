@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use hub::{Name, RoomName};
+use server::Durability;
 
 use super::field::{Field, Unit};
 use super::keys::Key;
@@ -84,6 +85,50 @@ pub(super) static KEYS: &[Key] = &[
         "threads",
         &["Threads that serve connections; 0: one for each core."],
         Field::Size(0..=64, |config| &mut config.threads),
+    ),
+    Key::new(
+        "store",
+        "keep",
+        &[
+            "Whether what is said is kept, for those who come later. If not (--ephemeral), there is no history.",
+        ],
+        Field::Switch(|config| &mut config.keep),
+    ),
+    Key::new(
+        "store",
+        "folder",
+        &["The folder that it is kept in; empty: polylogue in the user's data folder. One server has one."],
+        Field::Text(
+            "a folder's name",
+            |config| shown(&config.folder),
+            |config, text| {
+                config.folder = named(text);
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
+        "store",
+        "durability",
+        &[
+            "What kept messages survive: process, which is any end of the server however sudden, or power, which is",
+            "loss of power too and makes each message wait for the disk.",
+        ],
+        Field::Text(
+            "process or power",
+            |config| match config.durability {
+                Durability::Process => "process".to_owned(),
+                Durability::Power => "power".to_owned(),
+            },
+            |config, text| {
+                config.durability = match text {
+                    "process" => Durability::Process,
+                    "power" => Durability::Power,
+                    _ => return Err(format!("{text:?} is not process or power")),
+                };
+                Ok(())
+            },
+        ),
     ),
     Key::new(
         "tls",

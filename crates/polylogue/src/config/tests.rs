@@ -67,6 +67,8 @@ fn no_two_keys_are_one() {
         ("log.level", "\"debug\""),
         ("log.format", "\"json\""),
         ("bridge.allow", "[\"192.0.2.0/24\"]"),
+        ("store.folder", "\"/var/lib/polylogue\""),
+        ("store.durability", "\"power\""),
         ("irc.name", "\"irc.example.org\""),
         ("irc.network", "\"Example\""),
         ("irc.motd", "[\"Welcome.\"]"),
@@ -145,7 +147,7 @@ fn errors_name_file_line_key_and_the_nearest_key() {
         ),
         (
             "[xyzzy]\n",
-            "chat.toml:1: unknown section or key xyzzy\nhint: there are [server], [tls], [log], [limits], [dialects], \
+            "chat.toml:1: unknown section or key xyzzy\nhint: there are [server], [store], [tls], [log], [limits], [dialects], \
              [muca], [rooms], [bridge], [irc], [messenger]",
         ),
     ] {

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
 
 use hub::Dialect;
 use server::Hint;
@@ -12,8 +13,19 @@ use super::doors::words;
 /// An open socket.
 pub(super) type Open = (SocketAddr, Option<Dialect>);
 
-/// The banner. `tls`: every port takes TLS as well. `own` is this machine's address as others see it; `colour`: with the terminal's colours.
-pub(super) fn render(open: &[Open], lobby: &str, tls: bool, own: IpAddr, colour: bool) -> String {
+/// What else there is to say of a server.
+pub(super) struct Page<'p> {
+    /// The room for those who name none.
+    pub(super) lobby: &'p str,
+    /// Whether every port takes TLS as well.
+    pub(super) tls: bool,
+    /// Where messages are kept, if they are.
+    pub(super) folder: Option<&'p Path>,
+}
+
+/// The banner. `own` is this machine's address as others see it; `colour`: with the terminal's colours.
+pub(super) fn render(open: &[Open], page: &Page<'_>, own: IpAddr, colour: bool) -> String {
+    let Page { lobby, tls, folder } = *page;
     let (bold, plain) = if colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
     let mut text = String::new();
     for (address, dialect) in open {
@@ -39,9 +51,10 @@ pub(super) fn render(open: &[Open], lobby: &str, tls: bool, own: IpAddr, colour:
     for Hint { dialect, first, then } in server::hints(open, lobby, false, host) {
         let _ = writeln!(text, "  {:<10} {bold}{first:<26}{plain} {then}", dialect.as_str());
     }
-    text.push_str(
-        "\nnothing is kept: this version has no store, what was said is gone when the server ends\n",
-    );
+    let _ = match folder {
+        Some(folder) => writeln!(text, "\nmessages are kept in {}", folder.display()),
+        None => writeln!(text, "\nnothing is kept: what was said is gone when the server ends"),
+    };
     text
 }
 
@@ -65,6 +78,10 @@ mod tests {
 
     const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 
+    fn shown(open: &[Open], lobby: &str, tls: bool, colour: bool) -> String {
+        render(open, &Page { lobby, tls, folder: None }, OWN, colour)
+    }
+
     fn open(address: &str, dialect: Option<Dialect>) -> Open {
         (address.parse().unwrap(), dialect)
     }
@@ -86,14 +103,14 @@ how to join from each protocol:
   messenger  nc 127.0.0.1 5050          then type: REGISTER TOSEND yourname (TORECV in a second one), Enter twice
   irc        /connect 127.0.0.1 5050    in any IRC client, then: /join #den
 
-nothing is kept: this version has no store, what was said is gone when the server ends
+nothing is kept: what was said is gone when the server ends
 ";
-        assert_eq!(render(&open, "den", false, OWN, false), expected);
+        assert_eq!(shown(&open, "den", false, false), expected);
     }
 
     #[test]
     fn an_unspecified_address_is_shown_as_one_that_can_be_reached() {
-        let text = render(&[open("0.0.0.0:5050", None)], "lobby", false, OWN, false);
+        let text = shown(&[open("0.0.0.0:5050", None)], "lobby", false, false);
         assert!(text.contains("listening on 0.0.0.0:5050 for"), "{text}");
         assert!(text.contains("open http://198.51.100.7:5050/"), "{text}");
         assert!(text.contains("nc 198.51.100.7 5050"), "{text}");
@@ -101,22 +118,22 @@ nothing is kept: this version has no store, what was said is gone when the serve
 
     #[test]
     fn protocols_that_nobody_listens_for_are_left_out() {
-        let text = render(&[open("127.0.0.1:1", Some(Dialect::Muca))], "lobby", false, OWN, false);
+        let text = shown(&[open("127.0.0.1:1", Some(Dialect::Muca))], "lobby", false, false);
         assert!(text.contains("muca") && !text.contains("rooms") && !text.contains("open http"), "{text}");
     }
 
     #[test]
     fn tls_is_offered_where_there_is_a_certificate() {
         let open = [open("127.0.0.1:5050", None)];
-        let text = render(&open, "lobby", true, OWN, false);
+        let text = shown(&open, "lobby", true, false);
         assert!(text.contains("or   https://127.0.0.1:5050/\n\nevery port takes TLS as well"), "{text}");
-        assert!(!render(&open, "lobby", false, OWN, false).contains("TLS"));
+        assert!(!shown(&open, "lobby", false, false).contains("TLS"));
     }
 
     #[test]
     fn colour_only_where_it_was_asked_for() {
         let open = [open("127.0.0.1:5050", None)];
-        assert!(render(&open, "lobby", false, OWN, true).contains("\x1b[1mhttp://127.0.0.1:5050/\x1b[0m"));
-        assert!(!render(&open, "lobby", false, OWN, false).contains('\x1b'));
+        assert!(shown(&open, "lobby", false, true).contains("\x1b[1mhttp://127.0.0.1:5050/\x1b[0m"));
+        assert!(!shown(&open, "lobby", false, false).contains('\x1b'));
     }
 }

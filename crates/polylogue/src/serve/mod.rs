@@ -25,13 +25,16 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     let level = logs::start(&plan.config);
     // Before anything can be joined, so that no signal finds the default handlers.
     let signals = Signals::take()?;
-    let server = Server::bind(plan.server()).map_err(|error| refused(&plan.doors, &error))?;
+    let server =
+        Server::bind(plan.server().map_err(no_folder)?).map_err(|error| refused(&plan.doors, &error))?;
     for left_out in server.warnings() {
         tracing::warn!("{left_out}; going on without it");
     }
     let open = server.local_addrs();
     let has_tls = plan.config.tls.cert.is_some();
-    announce(&banner::render(open, &plan.config.hub.lobby, has_tls, banner::own_address(), has_colour()));
+    let folder = plan.config.folder().map_err(no_folder)?;
+    let page = banner::Page { lobby: &plan.config.hub.lobby, tls: has_tls, folder: folder.as_deref() };
+    announce(&banner::render(open, &page, banner::own_address(), has_colour()));
     let ending = server.handle();
     let handle = server.handle();
     let reload = Reload { source: plan.source, config: plan.config, level, handle };
@@ -40,6 +43,11 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     let console = Console(server.handle());
     thread::Builder::new().name("console".to_owned()).spawn(move || console::run(&console))?;
     server.run().map_err(|error| Failure::run(format!("the server failed: {error}"), "the log may say more"))
+}
+
+/// There is no place to keep anything.
+fn no_folder(what: &'static str) -> Failure {
+    Failure::usage(what, "--data takes a folder; with --ephemeral nothing is kept")
 }
 
 /// Whether people see colours on the standard output.
@@ -62,6 +70,7 @@ fn refused(doors: &[Door], error: &BindError) -> Failure {
             "none of the usual ports can be had",
             "another server may be running; --listen 0 takes any port that is free",
         ),
+        BindError::Store(store) => Failure::run(error.to_string(), store.hint()),
         BindError::Tls(error) => Failure::usage(error.to_string(), error.hint()),
         BindError::Port(_) | BindError::Hub(_) | BindError::Kernel(_) => {
             Failure { what: error.to_string(), hint: None, blame: Blame::Run }

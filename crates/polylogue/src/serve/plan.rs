@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use hub::RoomName;
-use server::{ServerConfig, TlsFiles};
+use server::{ServerConfig, StoreConfig, TlsFiles};
 
 use super::doors::{self, Door, Wish};
 use crate::cli::{Common, Serve, Server};
@@ -53,8 +53,13 @@ impl Source {
 
 impl Plan {
     /// What the server is to be told.
-    pub(super) fn server(&self) -> ServerConfig {
-        ServerConfig {
+    ///
+    /// # Errors
+    /// If messages are to be kept and there is no place for them.
+    pub(super) fn server(&self) -> Result<ServerConfig, &'static str> {
+        let keep = |folder| StoreConfig { folder, durability: self.config.durability };
+        Ok(ServerConfig {
+            store: self.config.folder()?.map(keep),
             // As SIGHUP does it, and in the same place.
             reload: server::Reload::new(|| {
                 if let Err(error) = signal_hook::low_level::raise(signal_hook::consts::SIGHUP) {
@@ -68,7 +73,7 @@ impl Plan {
             limits: self.config.limits.clone(),
             settings: gateway::Settings { irc_sts: self.sts(), ..self.config.gateway.clone() },
             hub: self.config.hub.clone(),
-        }
+        })
     }
 
     /// For how long IRC clients are to come back encrypted. To which port is known when the ports are open.
@@ -108,16 +113,14 @@ impl Plan {
 }
 
 fn configure(common: Common) -> Result<(Config, Source), Failure> {
-    if let Some(folder) = common.data {
-        return Err(Failure::usage(
-            format!("--data {}: there is no store in this version, nothing can be kept", folder.display()),
-            "leave --data out, or say --ephemeral",
-        ));
-    }
     let tls = (common.tls_cert, common.tls_key);
     let source = Source { file: common.config, level: common.log, tls };
     let mut config = source.load().map_err(|problems| wrong(&problems))?;
     tls_files(&config)?;
+    if let Some(folder) = common.data {
+        (config.keep, config.folder) = (true, Some(folder));
+    }
+    config.keep &= !common.ephemeral;
     if let Some(lobby) = common.lobby {
         let name = RoomName::new(&lobby).map_err(|refusal| {
             Failure::usage(format!("--lobby: {refusal}"), "any other 1 to 64 characters will do")

@@ -6,7 +6,7 @@ use std::process;
 use std::thread;
 
 use server::Handle;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals as Iterator;
 
 use super::logs::LevelHandle;
@@ -34,7 +34,7 @@ impl Signals {
     /// # Errors
     /// The operating system's.
     pub(super) fn take() -> io::Result<Self> {
-        Iterator::new([SIGHUP, SIGINT, SIGTERM]).map(Self)
+        Iterator::new([SIGHUP, SIGINT, SIGTERM, SIGXFSZ]).map(Self)
     }
 
     /// Answers signals from now on, and those that came meanwhile. `end` ends the server after everybody has been
@@ -45,6 +45,8 @@ impl Signals {
             for signal in self.0.forever() {
                 match signal {
                     SIGHUP => reload.run(),
+                    // A file may not grow any more: who writes to it is told.
+                    SIGXFSZ => {}
                     _ if ending => {
                         tracing::warn!("told to end again: ending at once");
                         process::exit(1);

@@ -18,6 +18,8 @@ pub(crate) fn polylogue() -> Command {
             command.env_remove(name);
         }
     }
+    // Who wants something kept says where.
+    command.env("POLYLOGUE_STORE__KEEP", "false");
     command.env_remove("NO_COLOR").stdin(Stdio::null());
     command
 }
@@ -43,7 +45,7 @@ impl Server {
     /// A server as `command` says.
     pub(crate) fn start_as(command: &mut Command) -> Self {
         let mut process = Process::start("polylogue", command.stderr(Stdio::piped()));
-        let banner = process.stdout.expect("nothing is kept");
+        let banner = process.stdout.expect(" kept");
         process.stdout.line();
         let addresses = banner
             .lines()

@@ -1,0 +1,237 @@
+//! What is to outlast the server's process, and what is asked of it: the hub says what, somebody else has the disk.
+
+use std::fmt;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::names::Key;
+use crate::{Card, Effect, EventId, Hub, Kind, RoomCard, RoomName, Scope, Shared, Style, UserId};
+
+/// Names a history: a room's, or that of a conversation. Whoever keeps it only compares.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HistoryKey(Arc<str>);
+
+impl HistoryKey {
+    /// A room's history goes by its name: it is the same room to people when it is made again.
+    pub(crate) fn of_room(name: &RoomName) -> Self {
+        Self(format!("#{}", Key::of(name.as_str()).as_str()).into())
+    }
+
+    /// A conversation's, of everybody who takes part in it.
+    pub(crate) fn of_people(parties: &[Party]) -> Self {
+        let mut parties: SmallVec<[&str; 2]> = parties.iter().map(Party::as_str).collect();
+        parties.sort_unstable();
+        parties.dedup();
+        Self(format!("@{}", parties.join("\n")).into())
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for HistoryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+/// Somebody, as histories know it: its account, or else a name that somebody else may have next.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Party(Arc<str>);
+
+impl Party {
+    pub(crate) fn of_account(name: &str) -> Self {
+        Self(format!("a:{}", Key::of(name).as_str()).into())
+    }
+
+    pub(crate) fn of_name(name: &str) -> Self {
+        Self(format!("n:{}", Key::of(name).as_str()).into())
+    }
+
+    /// A person.
+    #[must_use]
+    pub fn of(card: &Card) -> Self {
+        match card.account() {
+            Some(account) => Self::of_account(account),
+            None => Self::of_name(card.name.as_str()),
+        }
+    }
+
+    /// The party as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Something to keep.
+#[derive(Debug, Clone)]
+pub enum Kept {
+    /// What was said or done. A [`Kind::Redact`] takes away what it is about.
+    Event {
+        /// Where it belongs.
+        history: HistoryKey,
+        /// Whose conversation it is, if it is one.
+        parties: SmallVec<[Party; 2]>,
+        /// What.
+        event: Shared,
+    },
+    /// A room has another name.
+    HistoryRenamed {
+        /// Before.
+        before: HistoryKey,
+        /// After.
+        after: HistoryKey,
+        /// The new name as people write it.
+        name: RoomName,
+    },
+    /// A room is open to anybody, or no longer. Of one that isn't nothing is shown to whoever makes it anew.
+    HistorySealed {
+        /// Which.
+        history: HistoryKey,
+        /// The room's name as people write it.
+        name: RoomName,
+        /// Whether it is closed to some.
+        sealed: bool,
+    },
+    /// A closed room is gone: who comes to one of this name later sees nothing of it.
+    HistoryEnded {
+        /// Which.
+        history: HistoryKey,
+        /// When.
+        at: EventId,
+    },
+}
+
+/// Something to look up in what was kept. Answered by [`crate::Reply::Recalled`].
+#[derive(Debug, Clone)]
+pub enum Recall {
+    /// A part of one history.
+    Page {
+        /// Which; one person's conversation with another may have been kept under several.
+        histories: SmallVec<[HistoryKey; 2]>,
+        /// The room that it is, if it is one.
+        room: Option<Arc<RoomCard>>,
+        /// Nothing before this may be shown.
+        floor: EventId,
+        /// Which part.
+        window: Window,
+        /// At most so many events.
+        limit: usize,
+        /// Not only what was said: topics and reactions too.
+        all_kinds: bool,
+    },
+    /// Where something was said between two moments: rooms and people, latest last.
+    Targets {
+        /// Whose conversations.
+        party: Party,
+        /// Nothing of them before this may be shown.
+        floor: EventId,
+        /// And these rooms.
+        rooms: Vec<(HistoryKey, Arc<RoomCard>)>,
+        /// After this.
+        after: EventId,
+        /// Before this.
+        before: EventId,
+        /// At most so many.
+        limit: usize,
+    },
+    /// What was said with certain words.
+    Search {
+        /// In these rooms.
+        rooms: Vec<(HistoryKey, Arc<RoomCard>)>,
+        /// And in this one's conversations.
+        party: Option<Party>,
+        /// Only in these conversations of it, if given.
+        histories: Option<SmallVec<[HistoryKey; 2]>>,
+        /// Nothing of conversations before this may be shown.
+        floor: EventId,
+        /// What for.
+        wanted: Wanted,
+        /// At most so many.
+        limit: usize,
+    },
+}
+
+/// Which part of a history. Bounds aren't part of it themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// The latest, but only what is after this.
+    Latest(EventId),
+    /// The latest before this.
+    Before(EventId),
+    /// The first after this.
+    After(EventId),
+    /// Those between two, from the first on, whichever of the two is later.
+    Between(EventId, EventId),
+    /// Those around this, and this.
+    Around(EventId),
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Words that all have to be there; none: any text.
+    pub text: String,
+    /// Only of whoever has, or had, this name.
+    pub from: Option<String>,
+    /// Only after this.
+    pub after: Option<EventId>,
+    /// Only before this.
+    pub before: Option<EventId>,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub enum Recalled {
+    /// Events, oldest first.
+    Events(Vec<Shared>),
+    /// Names of rooms and people as IRC writes them, and when something was last said there, oldest first:
+    /// milliseconds since 1970.
+    Targets(Vec<(String, u64)>),
+    /// It can't be looked up now; the log says why.
+    Failed,
+}
+
+impl Hub {
+    /// Has an event kept, if it is something that is.
+    pub(crate) fn keep(&self, event: &Shared, parties: SmallVec<[Party; 2]>, fx: &mut Vec<Effect>) {
+        if !self.config.keeps {
+            return;
+        }
+        let scope = match &event.kind {
+            Kind::Message { style: Style::Request { .. }, .. } => return,
+            Kind::Message { scope, .. } | Kind::Redact { scope, .. } | Kind::Tags { scope, .. } => scope,
+            Kind::Topic { room, .. } => {
+                let history = self.history_of_room(room);
+                return fx.push(Effect::Keep(Kept::Event { history, parties, event: event.clone() }));
+            }
+            _ => return,
+        };
+        let history = match scope {
+            Scope::Room(room) => self.history_of_room(room),
+            // What only some members heard isn't for all who read later.
+            Scope::Ranked { .. } => return,
+            Scope::Private { .. } => HistoryKey::of_people(&parties),
+        };
+        fx.push(Effect::Keep(Kept::Event { history, parties, event: event.clone() }));
+    }
+
+    pub(crate) fn history_of_room(&self, card: &RoomCard) -> HistoryKey {
+        let room = self.rooms.get(&card.id);
+        room.map_or_else(|| HistoryKey::of_room(&card.name), |room| room.history.clone())
+    }
+
+    /// The parties of a private message.
+    pub(crate) fn parties(&self, from: &Card, to: &[UserId]) -> SmallVec<[Party; 2]> {
+        if !self.config.keeps {
+            return SmallVec::new();
+        }
+        let cards = to.iter().filter_map(|user| self.users.get(user)).map(|user| Party::of(&user.card));
+        std::iter::once(Party::of(from)).chain(cards).collect()
+    }
+}

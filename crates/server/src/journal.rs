@@ -1,0 +1,280 @@
+//! What is to be kept, on its way to the disk.
+//!
+//! Nobody is told of anything before it is kept, so what the hub asks to be done waits here for what it asked to be
+//! kept before: a thread takes everything that waits, keeps it in one transaction, and only then posts it to the
+//! reactors, in the hub's order. While it does so the next lot gathers. When nothing waits, what needs no keeping goes
+//! straight to the reactors.
+//!
+//! A disk that can't be written to stops nobody: everything is posted all the same, but what looks like a promise is
+//! taken out of it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hub::{Effect, EventId, Kept, Outcome, Recall, Recalled, Refusal, Reply, SessionId};
+use store::{Reader, StoreError, Writer};
+
+use crate::shared::Shared;
+
+/// What may wait before the reactors stop reading.
+const WAITING_MAX: usize = 8 * 1024;
+/// Turns that are kept together at most: one that comes later waits for no more than these.
+const GROUP_MAX: usize = 1024;
+/// When nothing happens for so long, there is time to enter words for searching.
+const IDLE: Duration = Duration::from_secs(1);
+/// Requests to look something up that may wait.
+const RECALLS_MAX: usize = 4 * 1024;
+/// How many threads look things up.
+pub(crate) const READERS: usize = 2;
+
+/// What waits to be kept, and to be looked up.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    queue: Mutex<Queue>,
+    more: Condvar,
+    /// Effects in the queue.
+    waiting: AtomicUsize,
+    recalls: Mutex<Recalls>,
+    more_recalls: Condvar,
+    /// Whether the disk can't be written to.
+    failing: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    turns: VecDeque<Turn>,
+    /// The thread has taken some and not posted all of them.
+    busy: bool,
+    ended: bool,
+}
+
+/// What one call of the hub left, and whose reactor called it.
+#[derive(Debug)]
+struct Turn {
+    shard: u8,
+    effects: Vec<Effect>,
+}
+
+#[derive(Debug, Default)]
+struct Recalls {
+    waiting: VecDeque<(SessionId, Box<Recall>)>,
+    ended: bool,
+}
+
+impl Journal {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_recalls(&self) -> MutexGuard<'_, Recalls> {
+        self.recalls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what has to wait; whether it did. Called with the hub locked, so that nothing comes in between.
+    pub(crate) fn take(&self, shard: u8, effects: &mut Vec<Effect>) -> bool {
+        let mut queue = self.lock();
+        let needed = queue.busy || !queue.turns.is_empty() || effects.iter().any(waits);
+        if needed && !effects.is_empty() {
+            self.waiting.fetch_add(effects.len(), Ordering::Relaxed);
+            queue.turns.push_back(Turn { shard, effects: std::mem::take(effects) });
+            self.more.notify_one();
+        }
+        needed
+    }
+
+    /// Whether so much waits that nothing more should be read.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > WAITING_MAX
+    }
+
+    /// Ends the threads, when everything that waits is kept.
+    pub(crate) fn end(&self) {
+        self.lock().ended = true;
+        self.more.notify_all();
+        self.lock_recalls().ended = true;
+        self.more_recalls.notify_all();
+    }
+
+    /// The next lot; `None`: nothing came for a while. Empty: that was all.
+    fn next(&self) -> Option<Vec<Turn>> {
+        let waiting = |queue: &mut Queue| queue.turns.is_empty() && !queue.ended;
+        let (mut queue, waited) =
+            self.more.wait_timeout_while(self.lock(), IDLE, waiting).unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() && queue.turns.is_empty() && !queue.ended {
+            return None;
+        }
+        let count = queue.turns.len().min(GROUP_MAX);
+        queue.busy = count > 0;
+        Some(queue.turns.drain(..count).collect())
+    }
+
+    /// A lot is posted.
+    fn done(&self, effects: usize) {
+        self.waiting.fetch_sub(effects, Ordering::Relaxed);
+        self.lock().busy = false;
+    }
+
+    /// Puts something in line to be looked up; whether there was room.
+    fn recall(&self, to: SessionId, recall: Box<Recall>) -> bool {
+        let mut recalls = self.lock_recalls();
+        let has_room = recalls.waiting.len() < RECALLS_MAX;
+        if has_room {
+            recalls.waiting.push_back((to, recall));
+            self.more_recalls.notify_one();
+        }
+        has_room
+    }
+
+    fn next_recall(&self) -> Option<(SessionId, Box<Recall>)> {
+        let waiting = |recalls: &mut Recalls| recalls.waiting.is_empty() && !recalls.ended;
+        let mut recalls = self
+            .more_recalls
+            .wait_while(self.lock_recalls(), waiting)
+            .unwrap_or_else(PoisonError::into_inner);
+        recalls.waiting.pop_front()
+    }
+}
+
+/// Whether an effect has to go through here.
+fn waits(effect: &Effect) -> bool {
+    matches!(effect, Effect::Keep(_) | Effect::Recall { .. })
+}
+
+/// Keeps and posts until [`Journal::end`].
+pub(crate) fn run(shared: &Shared, mut writer: Writer) {
+    loop {
+        let Some(mut turns) = shared.journal.next() else {
+            enter_words(&mut writer, false, shared);
+            continue;
+        };
+        if turns.is_empty() {
+            break;
+        }
+        let effects = || turns.iter().flat_map(|turn| &turn.effects);
+        let mut kept = effects().filter_map(|effect| match effect {
+            Effect::Keep(kept) => Some(kept),
+            _ => None,
+        });
+        let tried = kept.next().map(|first| writer.keep(std::iter::once(first).chain(kept)));
+        if effects().any(|effect| matches!(effect, Effect::Recall { recall, .. } if is_search(recall))) {
+            enter_words(&mut writer, true, shared);
+        }
+        let count = effects().count();
+        if let Some(Err(_)) = tried {
+            take_back_promises(shared, &mut turns);
+        }
+        for mut turn in turns {
+            hand_to_readers(shared, &mut turn.effects);
+            shared.post_kept(turn.shard, &mut turn.effects);
+        }
+        // Where nothing was to be kept, nothing is learned of the disk.
+        if let Some(tried) = tried {
+            tell_operators(shared, tried.err());
+        }
+        shared.journal.done(count);
+    }
+    if let Err(error) = writer.close() {
+        tracing::warn!(%error, "the store's log is left for the next start to take in");
+    }
+}
+
+/// Gives what is to be looked up to those who do; what is left is for the reactors.
+fn hand_to_readers(shared: &Shared, effects: &mut Vec<Effect>) {
+    for effect in std::mem::take(effects) {
+        match effect {
+            Effect::Keep(_) => {}
+            Effect::Recall { to, recall } => {
+                if !shared.journal.recall(to, recall) {
+                    effects.push(Effect::Reply { to, reply: Reply::Recalled(Recalled::Failed) });
+                }
+            }
+            effect => effects.push(effect),
+        }
+    }
+}
+
+fn is_search(recall: &Recall) -> bool {
+    matches!(recall, Recall::Search { .. })
+}
+
+/// Enters words for searching: all that there are, or for as long as nobody waits.
+fn enter_words(writer: &mut Writer, all: bool, shared: &Shared) {
+    loop {
+        match writer.index() {
+            Ok(true) if all || shared.journal.lock().turns.is_empty() => {}
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(%error, "words for searching can't be entered");
+                return;
+            }
+        }
+    }
+}
+
+/// What was to be kept was not: nothing may look as if it had been.
+fn take_back_promises(shared: &Shared, turns: &mut [Turn]) {
+    let mut lost: Vec<EventId> = Vec::new();
+    for turn in turns {
+        // Those whose next answer would be a promise.
+        let mut owed: Vec<SessionId> = Vec::new();
+        for effect in &mut turn.effects {
+            match effect {
+                Effect::Keep(Kept::Event { event, .. }) => {
+                    event.set_not_kept();
+                    lost.push(event.id);
+                    owed.extend(event.by);
+                }
+                Effect::Reply { to, reply } if owed.contains(to) => {
+                    owed.retain(|session| session != to);
+                    *reply = refused(std::mem::replace(reply, Reply::Done));
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut hub = shared.hub();
+    for event in lost {
+        hub.not_kept(event);
+    }
+}
+
+/// An answer that promises nothing.
+fn refused(reply: Reply) -> Reply {
+    match reply {
+        Reply::Outcome { token, outcome: Outcome::Delivered, away } => {
+            Reply::Outcome { token, outcome: Outcome::NotKept, away }
+        }
+        Reply::Done => Reply::Refused { token: None, refusal: Refusal::NotKept },
+        reply => reply,
+    }
+}
+
+/// Says when the disk can't be written to, and when it can again.
+fn tell_operators(shared: &Shared, failed: Option<StoreError>) {
+    let was_failing = shared.journal.failing.swap(failed.is_some(), Ordering::Relaxed);
+    let text = match (failed, was_failing) {
+        (Some(error), false) => {
+            tracing::error!(%error, "the store can't be written: what is said is handed out, but not acknowledged");
+            format!("The store can't be written: {error}. What is said is handed out, but not acknowledged.")
+        }
+        (None, true) => {
+            tracing::info!("the store can be written again");
+            "The store can be written again.".to_owned()
+        }
+        _ => return,
+    };
+    shared.alert_operators(&text);
+}
+
+/// Looks things up until [`Journal::end`].
+pub(crate) fn run_reader(shared: &Shared, mut reader: Reader) {
+    while let Some((to, recall)) = shared.journal.next_recall() {
+        let found = reader.recall(&recall).unwrap_or_else(|error| {
+            tracing::error!(%error, "what was kept can't be looked up");
+            Recalled::Failed
+        });
+        shared.reply(to, Reply::Recalled(found));
+    }
+}

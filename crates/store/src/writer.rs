@@ -1,0 +1,311 @@
+//! The one that writes.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hub::{Card, EventId, HistoryKey, Kept, Kind, Party, RoomName, Scope, Shared};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rustc_hash::FxHashMap;
+
+use crate::row::{self, Said, kind};
+use crate::{Durability, FILE_NAME, Reader, StoreError, schema};
+
+/// People and histories whose numbers are remembered; beyond that they are looked up again.
+const REMEMBERED_MAX: usize = 16 * 1024;
+/// Events whose words are entered in one go.
+const WORDS_AT_ONCE: i64 = 2_000;
+
+/// What a server that starts has to know.
+#[derive(Debug)]
+pub struct Boot {
+    /// The last event that was kept.
+    pub last_event: EventId,
+}
+
+/// Keeps what is to be kept. There is one for each database: a lock in the folder sees to it.
+#[derive(Debug)]
+pub struct Writer {
+    db: Connection,
+    path: PathBuf,
+    known: Known,
+    /// Held for as long as the writer is there.
+    _lock: File,
+}
+
+/// Numbers of people and histories.
+#[derive(Debug, Default)]
+struct Known {
+    histories: FxHashMap<HistoryKey, i64>,
+    /// By the address of a card that is kept here, so that nobody else has the address.
+    faces: FxHashMap<usize, (Arc<Card>, i64)>,
+}
+
+impl Writer {
+    /// Opens the database in a folder; makes both if they aren't there.
+    ///
+    /// # Errors
+    /// If the folder can't be used, another server uses it, or what is there isn't what this program can read.
+    pub fn open(folder: &Path, durability: Durability) -> Result<(Self, Boot), StoreError> {
+        let at = |error| StoreError::Folder { path: folder.to_owned(), error };
+        make_private(folder).map_err(at)?;
+        let lock = File::create(folder.join("polylogue.lock")).map_err(at)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(StoreError::InUse { path: folder.to_owned() }),
+            Err(fs::TryLockError::Error(error)) => return Err(at(error)),
+        }
+        let path = folder.join(FILE_NAME);
+        let db = schema::open(&path, durability)?;
+        let mut writer = Self { db, path, known: Known::default(), _lock: lock };
+        let boot = writer.boot()?;
+        Ok((writer, boot))
+    }
+
+    fn boot(&mut self) -> Result<Boot, StoreError> {
+        let last: i64 = self.db.query_row(
+            "SELECT max(value, (SELECT ifnull(max(id), 0) FROM event)) FROM note WHERE key = 'last_event'",
+            [],
+            |row| row.get(0),
+        )?;
+        // Rooms don't outlast the process: of a closed one, the next of its name sees nothing.
+        self.db.execute("UPDATE history SET begins = ?1 + 1, sealed = 0 WHERE sealed = 1", [last])?;
+        Ok(Boot { last_event: EventId::from_bits(last.cast_unsigned()) })
+    }
+
+    /// Another connection, to look things up.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::open(&self.path)
+    }
+
+    /// Keeps all of a batch, or nothing of it.
+    ///
+    /// # Errors
+    /// As the disk has it. Trying again later may help.
+    pub fn keep<'k>(&mut self, batch: impl IntoIterator<Item = &'k Kept>) -> Result<(), StoreError> {
+        let Self { db, known, .. } = self;
+        let done = keep_all(db, known, batch);
+        if done.is_err() {
+            // Numbers that were given and taken back.
+            *known = Known::default();
+        } else {
+            known.forget_some();
+        }
+        Ok(done?)
+    }
+
+    /// Enters the words of what was kept since, so that searches find it: a part of it at a time. Whether there is
+    /// more.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn index(&mut self) -> Result<bool, StoreError> {
+        let change = self.db.transaction()?;
+        let upto: i64 =
+            change.query_row("SELECT value FROM note WHERE key = 'words_upto'", [], |row| row.get(0))?;
+        let end: Option<i64> = change
+            .query_row(
+                "SELECT max(id) FROM (SELECT id FROM event WHERE id > ?1 ORDER BY id LIMIT ?2)",
+                [upto, WORDS_AT_ONCE],
+                |row| row.get(0),
+            )
+            .optional()?
+            .flatten();
+        let Some(end) = end else { return Ok(false) };
+        let entered = change.execute(
+            "INSERT INTO words (rowid, text) SELECT id, text FROM event WHERE id > ?1 AND id <= ?2 AND kind <= ?3",
+            params![upto, end, kind::LAST_SAID],
+        )?;
+        change.execute("UPDATE note SET value = ?1 WHERE key = 'words_upto'", [end])?;
+        change.commit()?;
+        tracing::trace!(entered, "entered words");
+        Ok(true)
+    }
+
+    /// Ends with everything in one file.
+    ///
+    /// # Errors
+    /// As the disk has it; then it is in two, which is as good.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Looks at every page for damage: takes as long as reading all of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn check(&self) -> Result<(), StoreError> {
+        schema::check_all(&self.db, &self.path)
+    }
+}
+
+/// A folder that nobody else can look into.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn keep_all<'k>(
+    db: &mut Connection,
+    known: &mut Known,
+    batch: impl IntoIterator<Item = &'k Kept>,
+) -> rusqlite::Result<()> {
+    let change = db.transaction()?;
+    for kept in batch {
+        match kept {
+            Kept::Event { history, parties, event } => keep_event(&change, known, (history, parties), event)?,
+            Kept::HistoryRenamed { before, after, name } => {
+                rename(&change, known, (before, after), name)?;
+            }
+            Kept::HistorySealed { history, name, sealed } => {
+                let id = known.history(&change, history, name.as_str(), &[])?;
+                change.execute("UPDATE history SET sealed = ?2 WHERE id = ?1", params![id, sealed])?;
+            }
+            Kept::HistoryEnded { history, at } => {
+                change.execute(
+                    "UPDATE history SET begins = ?2 + 1, sealed = 0 WHERE key = ?1",
+                    params![history.as_str(), at.bits().cast_signed()],
+                )?;
+            }
+        }
+    }
+    change.commit()
+}
+
+fn keep_event(
+    change: &Transaction<'_>,
+    known: &mut Known,
+    (history, parties): (&HistoryKey, &[Party]),
+    event: &Shared,
+) -> rusqlite::Result<()> {
+    if let Kind::Redact { message, .. } = &event.kind {
+        return take_back(change, history, *message);
+    }
+    let Some(said) = Said::of(event) else { return Ok(()) };
+    let Some(from) = said.from else { return Ok(()) };
+    let history = known.history(change, history, shown(event), parties)?;
+    let face = known.face(change, from)?;
+    let whom = said.whom.map(|whom| known.face(change, whom)).transpose()?;
+    let mut insert = change.prepare_cached(
+        "INSERT INTO event (id, history, face, whom, kind, text, tags, seams) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    let id = event.id.bits().cast_signed();
+    insert.execute(params![id, history, face, whom, said.kind, said.text, said.tags, said.seams])?;
+    Ok(())
+}
+
+/// A message was taken back: it is gone, and its words.
+fn take_back(change: &Transaction<'_>, history: &HistoryKey, message: EventId) -> rusqlite::Result<()> {
+    let id = message.bits().cast_signed();
+    let deleted = change.execute(
+        "DELETE FROM event WHERE id = ?1 AND history = (SELECT id FROM history WHERE key = ?2)",
+        params![id, history.as_str()],
+    )?;
+    if deleted > 0 {
+        change.execute(
+            "DELETE FROM words WHERE rowid = ?1 AND ?1 <= (SELECT value FROM note WHERE key = 'words_upto')",
+            [id],
+        )?;
+        // Ids must not be given again, even if this was the last.
+        change.execute("UPDATE note SET value = max(value, ?1) WHERE key = 'last_event'", [id])?;
+    }
+    Ok(())
+}
+
+/// A room has another name, and its history goes with it. What an earlier room of that name said is put aside.
+fn rename(
+    change: &Transaction<'_>,
+    known: &mut Known,
+    (before, after): (&HistoryKey, &HistoryKey),
+    name: &RoomName,
+) -> rusqlite::Result<()> {
+    change.execute("UPDATE history SET key = key || char(10) || id WHERE key = ?1", [after.as_str()])?;
+    change.execute(
+        "UPDATE history SET key = ?2, name = ?3 WHERE key = ?1",
+        params![before.as_str(), after.as_str(), name.as_str()],
+    )?;
+    known.histories.clear();
+    Ok(())
+}
+
+/// What people call the place of an event.
+fn shown(event: &Shared) -> &str {
+    match &event.kind {
+        Kind::Message { scope: Scope::Room(room), .. }
+        | Kind::Tags { scope: Scope::Room(room), .. }
+        | Kind::Topic { room, .. } => room.name().as_str(),
+        _ => "",
+    }
+}
+
+impl Known {
+    fn history(
+        &mut self,
+        change: &Transaction<'_>,
+        key: &HistoryKey,
+        name: &str,
+        parties: &[Party],
+    ) -> rusqlite::Result<i64> {
+        if let Some(id) = self.histories.get(key) {
+            return Ok(*id);
+        }
+        let found =
+            change.query_row("SELECT id FROM history WHERE key = ?1", [key.as_str()], |row| row.get(0));
+        let id = match found.optional()? {
+            Some(id) => id,
+            None => {
+                change.execute("INSERT INTO history (key, name) VALUES (?1, ?2)", [key.as_str(), name])?;
+                let id = change.last_insert_rowid();
+                for party in parties {
+                    change.execute(
+                        "INSERT OR IGNORE INTO party (party, history) VALUES (?1, ?2)",
+                        params![party.as_str(), id],
+                    )?;
+                }
+                id
+            }
+        };
+        self.histories.insert(key.clone(), id);
+        Ok(id)
+    }
+
+    fn face(&mut self, change: &Transaction<'_>, card: &Arc<Card>) -> rusqlite::Result<i64> {
+        let address = Arc::as_ptr(card) as usize;
+        if let Some((_, id)) = self.faces.get(&address) {
+            return Ok(*id);
+        }
+        let face = row::face(card);
+        let mut find = change.prepare_cached(
+            "SELECT id FROM face WHERE name = ?1 AND nick = ?2 AND username = ?3 AND host = ?4 AND account = ?5 \
+             AND dialect = ?6 AND bot = ?7",
+        )?;
+        let id = match find.query_row(face, |row| row.get(0)).optional()? {
+            Some(id) => id,
+            None => {
+                let mut insert = change.prepare_cached(
+                    "INSERT INTO face (name, nick, username, host, account, dialect, bot) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?;
+                insert.insert(face)?
+            }
+        };
+        self.faces.insert(address, (card.clone(), id));
+        Ok(id)
+    }
+
+    fn forget_some(&mut self) {
+        if self.histories.len() > REMEMBERED_MAX {
+            self.histories.clear();
+        }
+        if self.faces.len() > REMEMBERED_MAX {
+            self.faces.clear();
+        }
+    }
+}
