@@ -86,14 +86,14 @@ pub(crate) enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lost(stamp) => write!(out, "lost: {}", stamp.text()),
-            Self::Skipped(stamp) => write!(out, "skipped: {}", stamp.text()),
-            Self::Twice(stamp) => write!(out, "twice: {}", stamp.text()),
+            Self::Lost(stamp) => write!(out, "lost: {stamp}"),
+            Self::Skipped(stamp) => write!(out, "skipped: {stamp}"),
+            Self::Twice(stamp) => write!(out, "twice: {stamp}"),
             Self::SameId(msgid) => write!(out, "two messages have the id {msgid}"),
-            Self::Disorder(stamp) => write!(out, "too late in the history: {}", stamp.text()),
+            Self::Disorder(stamp) => write!(out, "too late in the history: {stamp}"),
             Self::Broken(text) => write!(out, "not whole: {text:?}"),
-            Self::Forged(from, stamp) => write!(out, "from {from}: {}", stamp.text()),
-            Self::NeverSent(stamp) => write!(out, "never sent: {}", stamp.text()),
+            Self::Forged(from, stamp) => write!(out, "from {from}: {stamp}"),
+            Self::NeverSent(stamp) => write!(out, "never sent: {stamp}"),
             Self::NotKept(observer, said) => write!(out, "{observer} saw what was not kept: {said:?}"),
             Self::OutOfStep { observer, seen, kept } => {
                 write!(out, "{observer} saw {seen:?} where the history has {kept:?}")

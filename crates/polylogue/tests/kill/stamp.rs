@@ -1,5 +1,7 @@
 //! Texts that tell who said them, in which run and as which number, and whether they are whole.
 
+use std::fmt;
+
 /// What a text says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Stamp {
@@ -11,6 +13,13 @@ pub(crate) struct Stamp {
     pub(crate) number: u32,
 }
 
+/// Without the filling.
+impl fmt::Display for Stamp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}-{}-{}", self.sender, self.run, self.number)
+    }
+}
+
 impl Stamp {
     pub(crate) fn new(sender: &str, run: u32, number: u32) -> Self {
         Self { sender: sender.to_owned(), run, number }
@@ -19,10 +28,9 @@ impl Stamp {
     /// The text: `sender-run-number`, some filling, and a full stop. Texts have many lengths, so that they lie on the
     /// borders of whatever they are kept in.
     pub(crate) fn text(&self) -> String {
-        let Self { sender, run, number } = self;
-        let length = number.wrapping_mul(2_654_435_761).rotate_left(7) % 200;
+        let length = self.number.wrapping_mul(2_654_435_761).rotate_left(7) % 200;
         let filling: String = ('a'..='z').cycle().take(length as usize).collect();
-        format!("{sender}-{run}-{number}-{filling}.")
+        format!("{self}-{filling}.")
     }
 
     /// Reads a text. `None` if it isn't exactly one that [`Stamp::text`] makes.

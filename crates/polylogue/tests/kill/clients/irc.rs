@@ -88,11 +88,22 @@ impl Irc {
         irc.send("CAP LS 302");
         if !capabilities.is_empty() {
             irc.send(&format!("CAP REQ :{capabilities}"));
-            irc.until(|line| line.command == "CAP" && line.parameter(1) == "ACK");
+            irc.until(|line| {
+                assert_ne!(line.parameter(1), "NAK", "{line:?}");
+                line.command == "CAP" && line.parameter(1) == "ACK"
+            });
         }
         irc.send(&format!("NICK {nick}\r\nUSER {nick} 0 * :{nick}\r\nCAP END\r\nJOIN #lobby"));
-        irc.until(|line| line.command == "366");
+        irc.until(|line| {
+            assert_ne!(line.command, "433", "{line:?}");
+            line.command == "366"
+        });
         irc
+    }
+
+    /// Whether answers have labels.
+    pub(crate) fn has_labels(&self) -> bool {
+        self.has_labels
     }
 
     /// Sends a line.
