@@ -44,6 +44,7 @@ impl Crowd {
                 leg: Leg::Both,
                 entrance: hub::Entrance::Lobby,
                 profile: None,
+                replay: false,
                 roster: false,
                 receipts: false,
             };

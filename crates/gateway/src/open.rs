@@ -44,6 +44,9 @@ pub fn open(settings: &Arc<Settings>, origin: Origin, now: Now, opening: Opening
         Dialect::Rooms => Box::new(RoomsSession::open(settings.clone(), now)),
         Dialect::Bridge => Box::new(BridgeSession::open(settings.clone(), origin, now)),
         Dialect::Messenger => Box::new(MessengerSession::open(settings.clone(), now)),
-        Dialect::Irc => Box::new(IrcSession::open(settings.clone(), origin, now, opening.carrier)),
+        Dialect::Irc => {
+            let Opening { carrier, certificate, .. } = opening;
+            Box::new(IrcSession::open(settings.clone(), origin, now, carrier, certificate))
+        }
     }
 }

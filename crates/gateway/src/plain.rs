@@ -94,6 +94,7 @@ pub(crate) fn plain(event: &Event, space: Namespace) -> Option<Plain<'_>> {
         | Kind::Profile { .. }
         | Kind::Away { .. }
         | Kind::Watched { .. }
+        | Kind::Marker { .. }
         | Kind::Metadata { .. }
         | Kind::Wallops { .. } => None,
     }
@@ -135,8 +136,6 @@ pub(crate) const NOT_KEPT: &str = "your message was handed out, but it is not ke
 
 /// Whether an event is somebody's own message that could not be kept, and what to say then.
 pub(crate) fn not_kept(event: &Shared, me: UserId) -> Option<&'static str> {
-    match &event.kind {
-        Kind::Message { from, .. } if from.user() == me && event.is_not_kept() => Some(NOT_KEPT),
-        _ => None,
-    }
+    let Kind::Message { from, .. } = &event.kind else { return None };
+    (from.user() == me && event.is_not_kept()).then_some(NOT_KEPT)
 }

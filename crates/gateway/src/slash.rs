@@ -54,7 +54,7 @@ pub(crate) fn history_lines(recalled: &Recalled, space: Namespace) -> Vec<String
             return vec!["nothing was said here before".to_owned()];
         }
         Recalled::Events(events) => events,
-        Recalled::Targets(_) | Recalled::Failed => {
+        Recalled::Missed(_) | Recalled::Targets(_) | Recalled::Failed => {
             return vec!["the history can't be looked up now; try again later".to_owned()];
         }
     };

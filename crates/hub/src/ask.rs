@@ -46,7 +46,9 @@ impl Hub {
         match query {
             Query::Room(room) => {
                 let room = self.visible_room(asking, &room)?;
-                Ok(Answer::Room(Box::new(self.room_info(room, room.has(asking.user) || asking.operator))))
+                let mut info = self.room_info(room, room.has(asking.user) || asking.operator);
+                info.read_ms = self.read_ms(asking.user, info.card.channel());
+                Ok(Answer::Room(Box::new(info)))
             }
             Query::Members(spelled) => {
                 let room = self.visible_room(asking, &spelled)?;
@@ -102,6 +104,7 @@ impl Hub {
             modes,
             made_ms: room.made_ms,
             members: room.len(),
+            read_ms: None,
         }
     }
 

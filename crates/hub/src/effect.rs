@@ -35,10 +35,19 @@ pub enum Effect {
     Verify {
         /// Who waits for it.
         session: SessionId,
-        /// For which operator.
+        /// What for.
+        purpose: Purpose,
+        /// The operator's or the account's name.
         name: String,
-        /// What the password has to fit.
+        /// What the password has to fit; empty: nothing fits, and that must take as long.
         hash: Secret,
+        /// The password.
+        password: Secret,
+    },
+    /// Make what is kept of a password, wherever that disturbs nobody, and tell [`crate::Hub::derived`].
+    Derive {
+        /// Who waits for it.
+        session: SessionId,
         /// The password.
         password: Secret,
     },
@@ -55,6 +64,15 @@ pub enum Effect {
     },
     /// Read the configuration again.
     Reload,
+}
+
+/// What a password is checked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To become a server operator.
+    Operator,
+    /// To log in to an account.
+    LogIn,
 }
 
 /// The sessions that an event is for.

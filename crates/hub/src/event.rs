@@ -190,6 +190,13 @@ pub enum Kind {
         /// The new value; `None`: taken away.
         value: Option<Arc<str>>,
     },
+    /// The user has read up to here, with another of its devices.
+    Marker {
+        /// A channel or a person, as IRC names it.
+        target: Arc<str>,
+        /// Milliseconds since 1970.
+        read_ms: u64,
+    },
     /// An operator's words to all who want to hear them.
     Wallops {
         /// Who.

@@ -9,6 +9,9 @@ use crate::{
     RoomId, SessionId, To, UserId, Wanted, Window,
 };
 
+/// Histories, and the room that they are of if they are one's.
+type Histories = (SmallVec<[HistoryKey; 2]>, Option<Arc<RoomCard>>);
+
 /// What a session wants to see of the past.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
@@ -109,12 +112,7 @@ impl Hub {
     }
 
     /// The histories that somebody means, if it may see them.
-    fn histories(
-        &self,
-        from: SessionId,
-        card: &Card,
-        of: To,
-    ) -> Result<(SmallVec<[HistoryKey; 2]>, Option<Arc<RoomCard>>), Refusal> {
+    fn histories(&self, from: SessionId, card: &Card, of: To) -> Result<Histories, Refusal> {
         let room = |id: RoomId| {
             let room = self.rooms.get(&id).ok_or(Refusal::NotInRoom)?;
             if !room.has(card.user()) && !self.may(card.user(), Privileges::SEE) {

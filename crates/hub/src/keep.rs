@@ -6,7 +6,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::names::Key;
-use crate::{Card, Effect, EventId, Hub, Kind, RoomCard, RoomName, Scope, Shared, Style, UserId};
+use crate::{
+    Account, Card, Effect, EventId, Hub, Kind, Name, RoomCard, RoomName, Scope, Shared, Style, UserId,
+};
 
 /// Names a history: a room's, or that of a conversation. Whoever keeps it only compares.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,6 +100,30 @@ pub enum Kept {
         /// Whether it is closed to some.
         sealed: bool,
     },
+    /// An account, new or changed.
+    Account(Box<Account>),
+    /// An account is no more.
+    AccountGone(Name),
+    /// What a device of an account's owner has been shown.
+    Seen {
+        /// The account.
+        account: Arc<str>,
+        /// The device.
+        device: Arc<str>,
+        /// Where.
+        place: Arc<str>,
+        /// The last event; [`EventId::LAST`]: it is being shown all that happens; `None`: it is of no interest.
+        event: Option<EventId>,
+    },
+    /// Up to when an account's owner has read.
+    Marker {
+        /// The account.
+        account: Arc<str>,
+        /// Where.
+        place: Arc<str>,
+        /// Milliseconds since 1970.
+        read_ms: u64,
+    },
     /// A closed room is gone: who comes to one of this name later sees nothing of it.
     HistoryEnded {
         /// Which.
@@ -138,6 +164,19 @@ pub enum Recall {
         /// Before this.
         before: EventId,
         /// At most so many.
+        limit: usize,
+    },
+    /// What a device has missed.
+    Missed {
+        /// In these rooms.
+        rooms: Vec<(HistoryKey, Arc<RoomCard>)>,
+        /// And in this one's conversations.
+        party: Option<Party>,
+        /// After this.
+        after: EventId,
+        /// Before this.
+        before: EventId,
+        /// At most so many, the latest of them.
         limit: usize,
     },
     /// What was said with certain words.
@@ -190,6 +229,8 @@ pub struct Wanted {
 pub enum Recalled {
     /// Events, oldest first.
     Events(Vec<Shared>),
+    /// What a device has missed, oldest first. Nobody has asked for it.
+    Missed(Vec<Shared>),
     /// Names of rooms and people as IRC writes them, and when something was last said there, oldest first:
     /// milliseconds since 1970.
     Targets(Vec<(String, u64)>),

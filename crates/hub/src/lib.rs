@@ -8,6 +8,7 @@
 //! What is *not* here: bytes on the wire (`proto`), what a protocol makes of an event (`gateway`), queues and
 //! sockets (`server`).
 
+mod accounts;
 mod ask;
 mod card;
 mod command;
@@ -19,6 +20,7 @@ mod host;
 mod ids;
 mod keep;
 mod login;
+mod markers;
 mod mask;
 mod membership;
 mod metadata;
@@ -33,17 +35,20 @@ mod query;
 mod recent;
 mod refusal;
 mod rendezvous;
+mod reply;
 mod room;
 mod roster;
 mod say;
+mod services;
 mod state;
 mod text;
 mod watch;
 
+pub use accounts::{Account, AppPassword, Credentials, Fingerprint, Proof, SCRAM_ITERATIONS, ScramKeys};
 pub use card::{Card, FormerFace, RoomCard};
-pub use command::{ClientProfile, Command, Entrance, Leg, Login, Origin, Outcome, Reply, Say, To, Verdict};
+pub use command::{ClientProfile, Command, Entrance, Leg, Login, Origin, Say, To, Verdict};
 pub use config::HubConfig;
-pub use effect::{Audience, Effect};
+pub use effect::{Audience, Effect, Purpose};
 pub use event::{Actor, Chunks, Event, Form, Kind, MetadataOf, News, Reaction, Scope, Shared, Style, Typing};
 pub use history::Wish;
 pub use ids::{CallId, EventId, NoEventId, RoomId, SessionId, Token, UserId};
@@ -59,5 +64,6 @@ pub use operator::{Operator, Operators, Privileges, Secret};
 pub use query::{Answer, Census, Former, Member, Person, Place, Query, RoomFilter, RoomInfo};
 pub use refusal::{Refusal, RefusalCounts};
 pub use rendezvous::{AddressPolicy, BridgeReply, BridgeRequest, Contact, Peer, Registration};
+pub use reply::{Outcome, Reply};
 pub use state::{Counts, Hub};
 pub use text::Text;

@@ -40,7 +40,11 @@ impl Hub {
         if matches!(answer, Err(Refusal::NameTaken { .. })) && waiting.until > now.at {
             self.waiting.push_back(waiting);
         } else {
+            let is_in = answer.is_ok();
             self.answer(waiting.session, None, answer, fx);
+            if is_in {
+                self.show_around(now, waiting.session, fx);
+            }
         }
     }
 
@@ -60,7 +64,16 @@ impl Hub {
         login: Login,
         fx: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
-        let name = Name::new(&login.name)?;
+        let with_password = self.login_with_password(now, from, &login.name)?;
+        let name = Name::new(with_password.as_deref().unwrap_or(&login.name))?;
+        if self.is_somebody_elses(from, name.as_str()) {
+            return Err(Refusal::NameRegistered { name: name.to_string() });
+        }
+        let username = login.profile.as_deref().map(|profile| profile.username.as_str());
+        self.begin_device(from, username, login.replay);
+        if let Some(user) = self.own_other_self(from, &name, &login) {
+            return self.add_device(from, user);
+        }
         let room = match &login.entrance {
             Entrance::Lobby => Some(RoomName::new(&self.config.lobby)?),
             Entrance::Room(room) => Some(RoomName::new(room)?),
@@ -76,13 +89,16 @@ impl Hub {
             Some(session) => session.origin,
         };
         let other_leg = self.other_leg(&name, origin, login.leg);
+        let account = self.identity(from).map(|identity| identity.account.clone());
         if let (Some(room), None) = (&room, other_leg) {
-            let profile = self.profile(origin, None);
+            let profile = self.profile(origin, None, account.clone());
             self.may_enter(room, &name, &profile, origin)?;
         }
         let user = match other_leg {
             Some(user) => user,
-            None => self.enter(now, &name, login.handle.as_deref(), origin, room, login.profile)?,
+            None => {
+                self.enter(now, &name, login.handle.as_deref(), (origin, account), room, login.profile)?
+            }
         };
         let Some(session) = self.sessions.get_mut(&from) else { return Err(Refusal::NotLoggedIn) };
         // One connection may take both of a user's directions, one after the other.
@@ -135,7 +151,8 @@ impl Hub {
 
     /// Whether a name is the server's own.
     pub(crate) fn is_reserved(&self, name: &Name) -> bool {
-        Key::of(name.as_str()) == Key::of(&self.config.server_name)
+        let key = Key::of(name.as_str());
+        key == Key::of(&self.config.server_name) || key == Key::of(crate::services::NICKSERV)
     }
 
     /// Makes a user, not yet present.
@@ -144,7 +161,7 @@ impl Hub {
         now: Now,
         name: &Name,
         handle: Option<&str>,
-        origin: Origin,
+        (origin, account): (Origin, Option<Arc<str>>),
         room: Option<RoomName>,
         profile: Option<Box<ClientProfile>>,
     ) -> Result<UserId, Refusal> {
@@ -164,7 +181,7 @@ impl Hub {
             Some(profile) => (profile.away.as_deref().map(Into::into), profile.flags),
             None => (None, UserFlags::default()),
         };
-        let profile = self.profile(origin, profile.as_deref());
+        let profile = self.profile(origin, profile.as_deref(), account);
         let card = Arc::new(Card { user, name: name.clone(), dialect: origin.dialect, wire, profile });
         self.users.insert(
             user,
@@ -181,6 +198,7 @@ impl Hub {
                 privileges: Privileges::empty(),
                 since_ms: now.unix_ms,
                 named: self.last_event.next(),
+                markers: None,
                 active_ms: now.unix_ms,
             },
         );
@@ -188,7 +206,7 @@ impl Hub {
     }
 
     /// What others may know of a user that comes from there.
-    fn profile(&self, origin: Origin, claimed: Option<&ClientProfile>) -> Profile {
+    fn profile(&self, origin: Origin, claimed: Option<&ClientProfile>, account: Option<Arc<str>>) -> Profile {
         let host = self.host_of(origin.address);
         match claimed {
             // Nobody vouches for it: hence the mark, which also keeps it apart from the dialects' names.
@@ -196,12 +214,12 @@ impl Hub {
                 username: format!("~{}", claimed.username).into(),
                 host,
                 real_name: self.phrase(&claimed.real_name),
-                account: None,
+                account,
                 bot: claimed.flags.contains(UserFlags::BOT),
             },
             None => {
                 let dialect: Arc<str> = origin.dialect.as_str().into();
-                Profile { username: dialect.clone(), host, real_name: dialect, account: None, bot: false }
+                Profile { username: dialect.clone(), host, real_name: dialect, account, bot: false }
             }
         }
     }
@@ -286,6 +304,17 @@ impl Hub {
     /// Ends the user of a session by its own wish.
     pub(crate) fn leave(&mut self, now: Now, from: SessionId, reason: Option<&str>, fx: &mut Vec<Effect>) {
         let Some(user) = self.sessions.get(&from).and_then(|session| session.user) else { return };
+        // Before it is in no room any more.
+        if let Some(session) = self.sessions.get(&from) {
+            let (identity, rooms) =
+                (session.identity.clone(), self.users.get(&user).map(|user| user.rooms.clone()));
+            self.end_device(identity, &rooms.unwrap_or_default(), fx);
+        }
+        // The user's other devices stay, and so does the user; this one closes.
+        let is_shared = |user: &User| user.card.dialect == Dialect::Irc && user.sessions.len() > 1;
+        if self.users.get(&user).is_some_and(is_shared) {
+            return;
+        }
         let reason = self.phrase(reason.unwrap_or("Left"));
         self.end_user(now, user, Some(from), &reason, None, fx);
     }

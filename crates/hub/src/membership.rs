@@ -142,7 +142,8 @@ impl Hub {
         };
         self.enter_room(now, user, id, fx);
         let room = self.rooms.get(&id).ok_or_else(|| no_room(spelled))?;
-        let info = Box::new(self.room_info(room, true));
+        let mut info = Box::new(self.room_info(room, true));
+        info.read_ms = self.read_ms(user, info.card.channel());
         let members = members.then(|| self.members_of(room, |_| true));
         let metadata = self.metadata_of_room(from, id, None);
         Ok(Reply::Joined { room: info, members, metadata })
@@ -173,6 +174,9 @@ impl Hub {
             // It knows itself that it is away.
             let event = self.event(now, Kind::Join { who: card, away: None, room: room_card });
             self.deliver_to(Audience::Many(sessions.as_slice().into()), event, fx);
+        }
+        for session in sessions {
+            self.show_missed(session, id, fx);
         }
         self.announce_arrival(now, user, id, fx);
         self.metadata_of_newcomer(now, user, id, fx);
@@ -232,6 +236,7 @@ impl Hub {
         let Some(room) = self.rooms.get_mut(&id) else { return Err(no_room(spelled)) };
         let (everybody, card) = (room.audience(), room.card.clone());
         let own: Arc<[_]> = room.sessions_of(who.user()).into();
+        self.forget_seen(who.user(), id, fx);
         let told = self.take_out(who.user(), id, fx).unwrap_or_default();
         let to = match self.departure(now, &who, id, told) {
             Told::Now => everybody,
@@ -324,6 +329,7 @@ impl Hub {
         let Some(card) = self.users.get(&whom).map(|user| user.card.clone()) else { return };
         let Some(room) = self.rooms.get_mut(&id) else { return };
         let (to, room) = (room.audience(), room.card.clone());
+        self.forget_seen(whom, id, fx);
         self.take_out(whom, id, fx);
         let event = self.event(now, Kind::Kick { by, whom: card, room, reason });
         self.deliver_to(Audience::Many(to), event, fx);

@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::{
-    Actor, Audience, Effect, Hub, Kind, Now, Ranks, Refusal, Reply, RoomId, SessionId, UserFlags, UserId,
+    Actor, Audience, Effect, Hub, Kind, Now, Purpose, Ranks, Refusal, Reply, RoomId, SessionId, UserFlags,
+    UserId,
 };
 
 bitflags::bitflags! {
@@ -102,12 +103,22 @@ impl Hub {
         let any = || self.config.operators.values().next();
         let operator = self.config.operators.get(&name).or_else(any).ok_or(Refusal::WrongPassword)?;
         let hash = operator.hash.clone();
-        fx.push(Effect::Verify { session: from, name, hash, password });
+        fx.push(Effect::Verify { session: from, purpose: Purpose::Operator, name, hash, password });
         Ok(())
     }
 
     /// The host has checked what [`Effect::Verify`] asked it to.
-    pub fn verified(&mut self, _: Now, session: SessionId, name: &str, right: bool, fx: &mut Vec<Effect>) {
+    pub fn verified(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        (purpose, name): (Purpose, &str),
+        right: bool,
+        fx: &mut Vec<Effect>,
+    ) {
+        if purpose == Purpose::LogIn {
+            return self.password_checked(now, session, right, fx);
+        }
         let operator = self.config.operators.get(name).filter(|_| right).map(|operator| operator.privileges);
         let user = self.sessions.get(&session).and_then(|session| session.user);
         let answer = match (operator, user.and_then(|user| self.users.get_mut(&user))) {

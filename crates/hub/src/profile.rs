@@ -31,6 +31,9 @@ impl Hub {
         if self.is_reserved(&name) {
             return Err(Refusal::NameTaken { name: wanted.to_owned() });
         }
+        if self.is_somebody_elses(from, name.as_str()) {
+            return Err(Refusal::NameRegistered { name: wanted.to_owned() });
+        }
         let wire = self.directory.rename(&before, &name)?;
         let after = Arc::new(Card { name, wire, ..Card::clone(&before) });
         self.set_card(now, &after);
@@ -132,7 +135,7 @@ impl Hub {
         self.tell_watchers(now, &after, News::Profile(before.clone()), fx);
     }
 
-    fn set_card(&mut self, now: Now, card: &Arc<Card>) {
+    pub(crate) fn set_card(&mut self, now: Now, card: &Arc<Card>) {
         if let Some(user) = self.users.get_mut(&card.user()) {
             user.card = card.clone();
         }

@@ -127,6 +127,8 @@ pub struct RoomInfo {
     pub made_ms: u64,
     /// How many members it has.
     pub members: usize,
+    /// Up to when who asks has read what was said there: milliseconds since 1970.
+    pub read_ms: Option<u64>,
 }
 
 /// A member of a room.

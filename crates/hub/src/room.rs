@@ -103,6 +103,14 @@ impl Room {
         self.members.swap_remove(&user)
     }
 
+    /// A member has one session more.
+    pub(crate) fn attach(&mut self, user: UserId, session: SessionId) {
+        if let Some(member) = self.members.get_mut(&user) {
+            member.sessions.push(session);
+            self.audience = None;
+        }
+    }
+
     /// One of a member's sessions is gone.
     pub(crate) fn detach(&mut self, user: UserId, session: SessionId) {
         if let Some(member) = self.members.get_mut(&user) {

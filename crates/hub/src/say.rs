@@ -49,6 +49,14 @@ impl Hub {
     ) -> Result<(), Refusal> {
         let card = self.speaker(from)?;
         self.check_rate(now, from)?;
+        if let Some(text) = to_service(&say) {
+            self.serve(now, from, text, fx);
+            if let Some(token) = say.token {
+                let reply = Reply::Outcome { token, outcome: Outcome::Delivered, away: None };
+                fx.push(Effect::Reply { to: from, reply });
+            }
+            return Ok(());
+        }
         let (to, text) = match say.to {
             To::Leading => {
                 let (user, rest) = self.find_leading(from, &say.text)?;
@@ -345,7 +353,10 @@ impl Hub {
             [one] if named == 1 => self.users.get(one).map(|user| (user.card.clone(), user.away.clone())),
             _ => None,
         };
-        if said.echo {
+        // The sender's other devices show what it said, too.
+        let has_devices = said.card.dialect() == Dialect::Irc
+            && self.users.get(&said.card.user()).is_some_and(|user| user.sessions.len() > 1);
+        if said.echo || has_devices {
             self.add_own(said.card.user(), &mut sessions);
         }
         let (whom, away) = whom.unzip();
@@ -426,6 +437,22 @@ impl Hub {
             self.receipts.open.insert(event, Receipt { sender, token, open, outcome: Outcome::Delivered });
         }
         open > 0
+    }
+}
+
+/// What is said to a service.
+fn to_service(say: &Say) -> Option<&str> {
+    match &say.to {
+        To::User(name) if Hub::is_service(name) => Some(&say.text),
+        To::Group(names) => match names.as_slice() {
+            [one] => Hub::is_service(one).then_some(&say.text),
+            _ => None,
+        },
+        To::Leading => {
+            let (name, text) = say.text.trim_start().split_once(char::is_whitespace)?;
+            Hub::is_service(name).then_some(text)
+        }
+        _ => None,
     }
 }
 

@@ -9,7 +9,9 @@ use rustc_hash::FxHashMap;
 
 use smallvec::SmallVec;
 
+use crate::accounts::{Accounts, Identity};
 use crate::login::Waiting;
+use crate::markers::Markers;
 use crate::metadata::Wants;
 use crate::names::{Directory, Key};
 use crate::recent::Recent;
@@ -19,8 +21,9 @@ use crate::roster::Roster;
 use crate::say::Receipts;
 use crate::watch::Watches;
 use crate::{
-    Audience, Card, Census, Command, Effect, Event, EventId, Former, HubConfig, Kind, Leg, Name, Now, Origin,
-    Privileges, Refusal, RefusalCounts, Reply, RoomId, RoomName, SessionId, Shared, Token, UserFlags, UserId,
+    Audience, Card, Census, Command, Effect, Event, EventId, Fingerprint, Former, HubConfig, Kind, Leg, Name,
+    Now, Origin, Privileges, Refusal, RefusalCounts, Reply, RoomId, RoomName, SessionId, Shared, Token,
+    UserFlags, UserId,
 };
 
 /// Everything that is shared between sessions. See the crate's page for how to drive it.
@@ -45,6 +48,7 @@ pub struct Hub {
     pub(crate) watches: Watches,
     pub(crate) wants: Wants,
     pub(crate) recent: Recent,
+    pub(crate) accounts: Accounts,
     /// Who was here, oldest first.
     pub(crate) former: VecDeque<Former>,
     pub(crate) census: Census,
@@ -53,7 +57,7 @@ pub struct Hub {
     pub(crate) pace_due: Option<Instant>,
     pub(crate) announcements: RateLimit,
     /// The session whose command is being carried out.
-    cause: Option<SessionId>,
+    pub(crate) cause: Option<SessionId>,
     last_id: u64,
     pub(crate) last_event: EventId,
     pub(crate) counts: Counts,
@@ -77,6 +81,11 @@ pub(crate) struct Session {
     rate: GcraState,
     pub(crate) user: Option<UserId>,
     pub(crate) leg: Leg,
+    pub(crate) identity: Option<Identity>,
+    /// Whether it is to be shown what its device has missed.
+    pub(crate) replay: bool,
+    /// The certificate that it has shown.
+    pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) roster: bool,
     pub(crate) receipts: bool,
 }
@@ -109,6 +118,8 @@ pub(crate) struct User {
     pub(crate) since_ms: u64,
     /// What happened before is not about it: since then it has its name.
     pub(crate) named: EventId,
+    /// Up to where it has read, if it has no account.
+    pub(crate) markers: Option<Box<Markers>>,
     /// When it last said something.
     pub(crate) active_ms: u64,
 }
@@ -141,6 +152,7 @@ impl Hub {
             watches: Watches::default(),
             wants: Wants::default(),
             recent: Recent::default(),
+            accounts: Accounts::default(),
             former: VecDeque::new(),
             census: Census::default(),
             paced: std::collections::BTreeSet::new(),
@@ -188,6 +200,9 @@ impl Hub {
                 rate: GcraState::default(),
                 user: None,
                 leg: Leg::Both,
+                identity: None,
+                replay: false,
+                fingerprint: None,
                 roster: false,
                 receipts: false,
             },
@@ -200,7 +215,10 @@ impl Hub {
         self.unwatch_all(session);
         self.unwant_all(session);
         self.rendezvous_closed(now, session, fx);
+        self.accounts.forget_session(session);
         let Some(gone) = self.sessions.remove(&session) else { return };
+        let rooms = gone.user.and_then(|user| self.users.get(&user)).map(|user| user.rooms.clone());
+        self.end_device(gone.identity.clone(), &rooms.unwrap_or_default(), fx);
         self.detach(now, session, &gone, fx);
         self.retry_logins(now, fx);
     }
@@ -258,6 +276,22 @@ impl Hub {
                     self.refuse(from, None, refusal, fx);
                 }
             }
+            Command::LogIn(proof) => match self.log_in(now, from, proof, false, fx) {
+                Ok(None) => {}
+                Ok(Some(reply)) => self.answer(from, None, Ok(reply), fx),
+                Err(refusal) => self.refuse(from, None, refusal, fx),
+            },
+            Command::Register { account, password } => {
+                if let Err(refusal) = self.make_account(now, from, (&account, password), false, fx) {
+                    self.refuse(from, None, refusal, fx);
+                }
+            }
+            Command::Certificate(fingerprint) => {
+                if let Some(session) = self.sessions.get_mut(&from) {
+                    session.fingerprint = Some(fingerprint);
+                }
+            }
+            Command::WrongProof { account } => self.scram_failed(now, from, &account),
             Command::Recall(wish) => {
                 if let Err(refusal) = self.recall(now, from, wish, fx) {
                     self.refuse(from, None, refusal, fx);
@@ -310,6 +344,9 @@ impl Hub {
             Command::Kill { whom, reason } => self.kill(now, from, &whom, &reason, fx),
             Command::Wallops { text } => self.wallops(now, from, &text, fx),
             Command::Rehash => self.rehash(from, fx),
+            Command::ScramKeys { account } => self.scram_keys(now, from, &account),
+            Command::LogOut => self.log_out(now, from, fx),
+            Command::MarkRead { target, read_ms } => self.mark_read(now, from, &target, read_ms, fx),
             Command::Login(_)
             | Command::Say(_)
             | Command::Typing { .. }
@@ -321,6 +358,10 @@ impl Hub {
             | Command::Leave { .. }
             | Command::Oper { .. }
             | Command::Recall(_)
+            | Command::LogIn(_)
+            | Command::Register { .. }
+            | Command::Certificate(_)
+            | Command::WrongProof { .. }
             | Command::Ask(_) => Ok(Reply::Done),
         }
     }

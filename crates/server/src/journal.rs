@@ -166,8 +166,14 @@ pub(crate) fn run(shared: &Shared, mut writer: Writer) {
             take_back_promises(shared, &mut turns);
         }
         for mut turn in turns {
-            hand_to_readers(shared, &mut turn.effects);
+            let recalls = take_recalls(&mut turn.effects);
             shared.post_kept(turn.shard, &mut turn.effects);
+            // Only now: what is found must not come before what it belongs to.
+            for (to, recall) in recalls {
+                if !shared.journal.recall(to, recall) {
+                    shared.reply(to, Reply::Recalled(Recalled::Failed));
+                }
+            }
         }
         // Where nothing was to be kept, nothing is learned of the disk.
         if let Some(tried) = tried {
@@ -180,19 +186,17 @@ pub(crate) fn run(shared: &Shared, mut writer: Writer) {
     }
 }
 
-/// Gives what is to be looked up to those who do; what is left is for the reactors.
-fn hand_to_readers(shared: &Shared, effects: &mut Vec<Effect>) {
+/// What is to be looked up; what is left is for the reactors.
+fn take_recalls(effects: &mut Vec<Effect>) -> Vec<(SessionId, Box<Recall>)> {
+    let mut recalls = Vec::new();
     for effect in std::mem::take(effects) {
         match effect {
             Effect::Keep(_) => {}
-            Effect::Recall { to, recall } => {
-                if !shared.journal.recall(to, recall) {
-                    effects.push(Effect::Reply { to, reply: Reply::Recalled(Recalled::Failed) });
-                }
-            }
+            Effect::Recall { to, recall } => recalls.push((to, recall)),
             effect => effects.push(effect),
         }
     }
+    recalls
 }
 
 fn is_search(recall: &Recall) -> bool {

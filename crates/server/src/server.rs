@@ -53,17 +53,24 @@ impl Server {
             acceptor.load(files)?;
         }
         hub.name_grace = hub.name_grace.max(NAME_GRACE);
-        if hub.host_key == [0; 32] {
-            getrandom::fill(&mut hub.host_key).map_err(std::io::Error::from)?;
-        }
         settings.keeps = store.is_some();
         settings.irc_limits = IrcLimits::of(&hub);
         settings.irc_lines = IrcLines { per_s: hub.messages_per_s, burst: hub.messages_burst };
         let store = store.map(|store| Writer::open(&store.folder, store.durability)).transpose()?;
         hub.keeps = store.is_some();
+        // Kept, so that hosts look the same from one run to the next.
+        match &store {
+            Some((_, boot)) => hub.host_key = boot.secret,
+            None if hub.host_key == [0; 32] => {
+                getrandom::fill(&mut hub.host_key).map_err(std::io::Error::from)?;
+            }
+            None => {}
+        }
         let mut hub = Hub::new(hub)?;
         let store = store.map(|(writer, boot)| {
             hub.continue_after(boot.last_event);
+            hub.load_accounts(boot.accounts, boot.seen);
+            hub.load_markers(boot.markers);
             writer
         });
         let mut bound = Vec::new();

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use gateway::Settings;
-use hub::{Audience, CallId, Command, Dialect, Effect, Hub, Now, Origin, Reply, SessionId};
+use hub::{
+    Audience, CallId, Command, Credentials, Dialect, Effect, Hub, Now, Origin, Purpose, Reply, SessionId,
+};
 use rustc_hash::FxHashMap;
 
 use crate::http::Web;
@@ -18,7 +20,7 @@ use crate::inbox::{Inbox, Newcomer, News};
 use crate::journal::Journal;
 use crate::metrics::{Metrics, Snapshot};
 use crate::tls::Acceptor;
-use crate::verify::{Check, Verifier};
+use crate::verify::{Verifier, Work};
 use crate::{Limits, Reload};
 
 /// As many reactors as a `u64` has bits, because a set of them is one.
@@ -128,12 +130,17 @@ impl Shared {
     }
 
     /// A password has been checked.
-    pub(crate) fn verified(&self, check: &Check, right: bool) {
+    pub(crate) fn verified(&self, session: SessionId, whose: (Purpose, &str), right: bool) {
         let now = self.clock.now();
         // As if a reactor had done it, but that one has to be woken too.
-        self.with_hub(0, &mut Vec::new(), |hub, fx| {
-            hub.verified(now, check.session, &check.name, right, fx);
-        });
+        self.with_hub(0, &mut Vec::new(), |hub, fx| hub.verified(now, session, whose, right, fx));
+        self.inboxes[0].wake();
+    }
+
+    /// What is to be kept of a password is made.
+    pub(crate) fn derived(&self, session: SessionId, credentials: Credentials) {
+        let now = self.clock.now();
+        self.with_hub(0, &mut Vec::new(), |hub, fx| hub.derived(now, session, credentials, fx));
         self.inboxes[0].wake();
     }
 
@@ -212,7 +219,11 @@ impl Shared {
                     Effect::Deliver { to, event } => News::Deliver { to: to.clone(), event: event.clone() },
                     Effect::Reply { to, reply } => News::Reply { to: *to, reply: reply.clone() },
                     Effect::Ring { call, address } => News::Ring { call: *call, address: *address },
-                    Effect::Verify { .. } | Effect::Reload | Effect::Keep(_) | Effect::Recall { .. } => {
+                    Effect::Verify { .. }
+                    | Effect::Derive { .. }
+                    | Effect::Reload
+                    | Effect::Keep(_)
+                    | Effect::Recall { .. } => {
                         continue;
                     }
                 };
@@ -223,15 +234,22 @@ impl Shared {
                     Effect::Deliver { to, event } => News::Deliver { to, event },
                     Effect::Reply { to, reply } => News::Reply { to, reply },
                     Effect::Ring { call, address } => News::Ring { call, address },
-                    Effect::Verify { .. } | Effect::Reload | Effect::Keep(_) | Effect::Recall { .. } => {
+                    Effect::Verify { .. }
+                    | Effect::Derive { .. }
+                    | Effect::Reload
+                    | Effect::Keep(_)
+                    | Effect::Recall { .. } => {
                         continue;
                     }
                 });
                 continue;
             }
             match effect {
-                Effect::Verify { session, name, hash, password } => {
-                    self.verifier.push(Check { session, name, hash, password });
+                Effect::Verify { session, purpose, name, hash, password } => {
+                    self.verifier.push(Work::Check { session, purpose, name, hash, password });
+                }
+                Effect::Derive { session, password } => {
+                    self.verifier.push(Work::Derive { session, password });
                 }
                 Effect::Reload => self.reload.call(),
                 Effect::Deliver { .. }
@@ -262,7 +280,11 @@ impl Shared {
                 reactors
             }
             Effect::Ring { .. } => 1 << shard,
-            Effect::Verify { .. } | Effect::Reload | Effect::Keep(_) | Effect::Recall { .. } => 0,
+            Effect::Verify { .. }
+            | Effect::Derive { .. }
+            | Effect::Reload
+            | Effect::Keep(_)
+            | Effect::Recall { .. } => 0,
         }
     }
 

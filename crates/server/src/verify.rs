@@ -4,19 +4,27 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use argon2::{Argon2, PasswordHash, PasswordVerifier};
-use hub::{Secret, SessionId};
+use argon2::password_hash::SaltString;
+use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
+use hub::{Credentials, Purpose, SCRAM_ITERATIONS, ScramKeys, Secret, SessionId};
+use proto::sasl::scram;
 
 use crate::shared::Shared;
 
-/// Something to check. A session waits for the answer before it goes on, so there is at most one of each.
+/// Something to do. A session waits for it before it goes on, so there is at most one of each.
 #[derive(Debug)]
-pub(crate) struct Check {
-    pub(crate) session: SessionId,
-    pub(crate) name: String,
-    /// As PHC strings write it: `$argon2id$…`.
-    pub(crate) hash: Secret,
-    pub(crate) password: Secret,
+pub(crate) enum Work {
+    /// Does a password fit?
+    Check {
+        session: SessionId,
+        purpose: Purpose,
+        name: String,
+        /// As PHC strings write it: `$argon2id$…`; empty: it fits nothing.
+        hash: Secret,
+        password: Secret,
+    },
+    /// Make what is kept of a password.
+    Derive { session: SessionId, password: Secret },
 }
 
 /// What waits to be checked.
@@ -28,7 +36,7 @@ pub(crate) struct Verifier {
 
 #[derive(Debug, Default)]
 struct Queue {
-    checks: VecDeque<Check>,
+    works: VecDeque<Work>,
     ended: bool,
 }
 
@@ -38,8 +46,8 @@ impl Verifier {
     }
 
     /// Puts something in line.
-    pub(crate) fn push(&self, check: Check) {
-        self.lock().checks.push_back(check);
+    pub(crate) fn push(&self, work: Work) {
+        self.lock().works.push_back(work);
         self.more.notify_one();
     }
 
@@ -49,19 +57,56 @@ impl Verifier {
         self.more.notify_all();
     }
 
-    fn next(&self) -> Option<Check> {
-        let waiting = |queue: &mut Queue| queue.checks.is_empty() && !queue.ended;
+    fn next(&self) -> Option<Work> {
+        let waiting = |queue: &mut Queue| queue.works.is_empty() && !queue.ended;
         let mut queue = self.more.wait_while(self.lock(), waiting).unwrap_or_else(PoisonError::into_inner);
-        if queue.ended { None } else { queue.checks.pop_front() }
+        if queue.ended { None } else { queue.works.pop_front() }
     }
 }
 
-/// Checks what waits until [`Verifier::end`].
+/// Does what waits until [`Verifier::end`].
 pub(crate) fn run(shared: &Shared) {
-    while let Some(check) = shared.verifier.next() {
-        let right = is_right(&check.hash, &check.password);
-        shared.verified(&check, right);
+    // What passwords of accounts are compared with that aren't there: it takes as long.
+    let nobody = hashed("nobody's").unwrap_or_default();
+    while let Some(work) = shared.verifier.next() {
+        match work {
+            Work::Check { session, purpose, name, hash, password } => {
+                let right = match hash.reveal() {
+                    "" => {
+                        is_right(&Secret::new(&nobody), &password);
+                        false
+                    }
+                    _ => is_right(&hash, &password),
+                };
+                shared.verified(session, (purpose, &name), right);
+            }
+            Work::Derive { session, password } => match credentials(&password) {
+                Some(credentials) => shared.derived(session, credentials),
+                None => tracing::error!("a password can't be hashed: the system gives no random bytes"),
+            },
+        }
     }
+}
+
+/// What is kept of a password; `None` if the system has no random bytes.
+pub(crate) fn credentials(password: &Secret) -> Option<Credentials> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).ok()?;
+    let keys = scram::ScramKeys::derive(password.reveal(), salt, SCRAM_ITERATIONS);
+    let scram = ScramKeys {
+        salt: keys.salt,
+        iterations: keys.iterations,
+        stored_key: keys.stored_key,
+        server_key: keys.server_key,
+    };
+    Some(Credentials { hash: Secret::new(&hashed(password.reveal())?), scram })
+}
+
+fn hashed(password: &str) -> Option<String> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).ok()?;
+    let salt = SaltString::encode_b64(&salt).ok()?;
+    Argon2::default().hash_password(password.as_bytes(), &salt).map(|hash| hash.to_string()).ok()
 }
 
 /// Whether a password fits a hash. A hash that can't be read fits none.

@@ -6,6 +6,7 @@
 //!
 //! All SQL of the project is here.
 
+mod accounts;
 mod error;
 mod reader;
 mod row;

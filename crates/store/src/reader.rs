@@ -50,6 +50,17 @@ impl Reader {
             Recall::Targets { party, floor, rooms, after, before, limit } => {
                 self.targets(party, *floor, rooms, (*after, *before), *limit)
             }
+            Recall::Missed { rooms, party, after, before, limit } => {
+                let mut places =
+                    self.places(rooms.iter().map(|(key, room)| (key, Some(room))), EventId::default())?;
+                if let Some(party) = party {
+                    places.extend(self.conversations(party, None, EventId::default())?);
+                }
+                let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
+                let (first, last) = (bits(*after).saturating_add(1), bits(*before).saturating_sub(1));
+                let range = Range { first, last, from_end: true, limit };
+                Ok(Recalled::Missed(self.range(&places, range, false)?))
+            }
             Recall::Search { rooms, party, histories, floor, wanted, limit } => {
                 let mut places =
                     self.places(rooms.iter().map(|(key, room)| (key, Some(room))), EventId::default())?;

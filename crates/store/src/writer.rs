@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hub::{Card, EventId, HistoryKey, Kept, Kind, Party, RoomName, Scope, Shared};
+use hub::{Account, Card, EventId, HistoryKey, Kept, Kind, Party, RoomName, Scope, Shared};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use rustc_hash::FxHashMap;
 
+use crate::accounts;
 use crate::row::{self, Said, kind};
 use crate::{Durability, FILE_NAME, Reader, StoreError, schema};
 
@@ -21,6 +22,14 @@ const WORDS_AT_ONCE: i64 = 2_000;
 pub struct Boot {
     /// The last event that was kept.
     pub last_event: EventId,
+    /// The accounts.
+    pub accounts: Vec<Account>,
+    /// What devices have been shown: account, device, place, event.
+    pub seen: Vec<(String, String, String, EventId)>,
+    /// Up to when accounts' owners have read: account, place, milliseconds since 1970.
+    pub markers: Vec<(String, String, u64)>,
+    /// What nobody else knows, the same from one run to the next.
+    pub secret: [u8; 32],
 }
 
 /// Keeps what is to be kept. There is one for each database: a lock in the folder sees to it.
@@ -70,7 +79,15 @@ impl Writer {
         )?;
         // Rooms don't outlast the process: of a closed one, the next of its name sees nothing.
         self.db.execute("UPDATE history SET begins = ?1 + 1, sealed = 0 WHERE sealed = 1", [last])?;
-        Ok(Boot { last_event: EventId::from_bits(last.cast_unsigned()) })
+        Ok(Boot {
+            last_event: EventId::from_bits(last.cast_unsigned()),
+            accounts: accounts::all(&self.db)?,
+            seen: accounts::all_seen(&self.db, last)?,
+            markers: accounts::all_markers(&self.db)?,
+            secret: self
+                .db
+                .query_row("SELECT value FROM secret WHERE key = 'server'", [], |row| row.get(0))?,
+        })
     }
 
     /// Another connection, to look things up.
@@ -167,6 +184,14 @@ fn keep_all<'k>(
             Kept::HistorySealed { history, name, sealed } => {
                 let id = known.history(&change, history, name.as_str(), &[])?;
                 change.execute("UPDATE history SET sealed = ?2 WHERE id = ?1", params![id, sealed])?;
+            }
+            Kept::Account(account) => accounts::keep(&change, account)?,
+            Kept::AccountGone(name) => accounts::forget(&change, name)?,
+            Kept::Seen { account, device, place, event } => {
+                accounts::seen(&change, (account, device, place), *event)?;
+            }
+            Kept::Marker { account, place, read_ms } => {
+                accounts::marker(&change, (account, place), *read_ms)?;
             }
             Kept::HistoryEnded { history, at } => {
                 change.execute(

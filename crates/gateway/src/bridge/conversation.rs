@@ -160,6 +160,10 @@ impl Conversation {
             | Reply::Recalled(_)
             | Reply::Members { .. }
             | Reply::Bridge(_)
+            | Reply::LoggedIn { .. }
+            | Reply::Registered { .. }
+            | Reply::ScramKeys { .. }
+            | Reply::Marker { .. }
             | Reply::Done
             | Reply::Joined { .. }
             | Reply::Invited { .. }

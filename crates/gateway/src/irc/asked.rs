@@ -86,6 +86,17 @@ pub(super) enum Asked {
         target: String,
         limit: usize,
     },
+    MarkRead,
+    /// AUTHENTICATE, once everything is said.
+    Sasl,
+    ScramKeys,
+    /// PASS. `strict`: it names an account.
+    Pass {
+        strict: bool,
+    },
+    Register {
+        account: String,
+    },
     HistoryTargets,
     Search,
     List,

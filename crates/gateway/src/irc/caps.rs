@@ -34,9 +34,17 @@ bitflags::bitflags! {
         const CHATHISTORY = 1 << 23;
         const EVENT_PLAYBACK = 1 << 24;
         const SEARCH = 1 << 25;
+        const SASL = 1 << 26;
+        const ACCOUNT_REGISTRATION = 1 << 27;
+        const READ_MARKER = 1 << 28;
 
         /// What there is only where something is kept.
-        const PAST = Self::CHATHISTORY.bits() | Self::EVENT_PLAYBACK.bits() | Self::SEARCH.bits();
+        const PAST = Self::CHATHISTORY.bits()
+            | Self::EVENT_PLAYBACK.bits()
+            | Self::SEARCH.bits()
+            | Self::SASL.bits()
+            | Self::ACCOUNT_REGISTRATION.bits()
+            | Self::READ_MARKER.bits();
 
         /// What makes the tags of a message differ between clients.
         const TAGS = Self::SERVER_TIME.bits() | Self::MESSAGE_TAGS.bits() | Self::ACCOUNT_TAG.bits();
@@ -48,13 +56,14 @@ pub(super) const MULTILINE_BYTES_MAX: usize = 4096;
 pub(super) const MULTILINE_LINES_MAX: usize = 100;
 
 /// Every capability by its name. A name without a capability is only shown.
-const TABLE: [(&str, Caps); 26] = [
+const TABLE: [(&str, Caps); 29] = [
     ("account-notify", Caps::ACCOUNT_NOTIFY),
     ("account-tag", Caps::ACCOUNT_TAG),
     ("away-notify", Caps::AWAY_NOTIFY),
     ("batch", Caps::BATCH),
     ("cap-notify", Caps::CAP_NOTIFY),
     ("chghost", Caps::CHGHOST),
+    ("draft/account-registration", Caps::ACCOUNT_REGISTRATION),
     ("draft/channel-rename", Caps::CHANNEL_RENAME),
     ("draft/chathistory", Caps::CHATHISTORY),
     ("draft/event-playback", Caps::EVENT_PLAYBACK),
@@ -63,6 +72,7 @@ const TABLE: [(&str, Caps); 26] = [
     ("draft/multiline", Caps::MULTILINE),
     ("draft/no-implicit-names", Caps::NO_IMPLICIT_NAMES),
     ("draft/pre-away", Caps::PRE_AWAY),
+    ("draft/read-marker", Caps::READ_MARKER),
     ("echo-message", Caps::ECHO_MESSAGE),
     ("extended-join", Caps::EXTENDED_JOIN),
     ("extended-monitor", Caps::EXTENDED_MONITOR),
@@ -70,6 +80,7 @@ const TABLE: [(&str, Caps); 26] = [
     ("labeled-response", Caps::LABELED_RESPONSE),
     ("message-tags", Caps::MESSAGE_TAGS),
     ("multi-prefix", Caps::MULTI_PREFIX),
+    ("sasl", Caps::SASL),
     ("server-time", Caps::SERVER_TIME),
     ("setname", Caps::SETNAME),
     ("soju.im/search", Caps::SEARCH),
@@ -96,12 +107,12 @@ impl Caps {
 
     /// The wire form of those of these that matter.
     pub(super) fn form(self, that_matter: Self, variant: u32) -> Form {
-        crate::form(hub::Dialect::Irc, (self & that_matter).bits() | variant << 28)
+        crate::form(hub::Dialect::Irc, (self & that_matter).bits() | variant << 29)
     }
 }
 
 /// All names, with values where the client knows of values (CAP version 302). `secure`: the connection is TLS.
-pub(super) fn offered(settings: &Settings, version_302: bool, secure: bool) -> Vec<String> {
+pub(super) fn offered(settings: &Settings, version_302: bool, secure: bool, mechanisms: &str) -> Vec<String> {
     let mut all: Vec<_> = TABLE
         .iter()
         .filter(|(_, cap)| settings.keeps || !Caps::PAST.contains(*cap))
@@ -109,6 +120,8 @@ pub(super) fn offered(settings: &Settings, version_302: bool, secure: bool) -> V
             Caps::MULTILINE if version_302 => {
                 format!("{name}=max-bytes={MULTILINE_BYTES_MAX},max-lines={MULTILINE_LINES_MAX}")
             }
+            Caps::SASL if version_302 => format!("{name}={mechanisms}"),
+            Caps::ACCOUNT_REGISTRATION if version_302 => format!("{name}=before-connect"),
             Caps::METADATA if version_302 => format!(
                 "{name}=before-connect,max-subs={METADATA_WANTED_MAX},max-keys={METADATA_KEYS_MAX},\
                  max-value-bytes={METADATA_VALUE_BYTES_MAX}"

@@ -1,7 +1,7 @@
 //! What happens, and what the hub answers, as the client is told.
 
 use bytes::Bytes;
-use hub::{Actor, Answer, Command, Kind, News, Outcome, Query, Reply, Scope, Shared};
+use hub::{Actor, Answer, Command, Kind, News, Outcome, Query, Recalled, Reply, Scope, Shared};
 use proto::irc::Numeric;
 
 use super::asked::Asked;
@@ -39,6 +39,9 @@ impl IrcSession {
         if let Kind::Metadata { of, by, key, value } = &event.kind {
             return self.on_metadata_event(cx, of, by, (key, value.as_deref()));
         }
+        if let Kind::Marker { target, read_ms } = &event.kind {
+            return self.send_marker(cx, target, Some(*read_ms));
+        }
         if let Kind::Watched { who, news } = &event.kind {
             return self.on_watched(cx, event, who, news);
         }
@@ -67,6 +70,12 @@ impl IrcSession {
                 all.extend_from_slice(wire::shared(event, self.caps, &server));
             }
         }
+        let comes_in = |who: &hub::Card| !mine && self.is_me(who);
+        let shown_around = if let Kind::Join { who, room, .. } = &event.kind {
+            comes_in(who).then(|| room.clone())
+        } else {
+            None
+        };
         if gathered {
             // What the client wrote to itself is no answer; its echo is.
             if all.len() > 1 {
@@ -78,6 +87,23 @@ impl IrcSession {
         } else {
             self.flush(cx);
             all.iter().for_each(|lines| self.send(lines, cx.out));
+        }
+        // Another device of this user has come into a room, or this one has come to it: it is shown around.
+        if let Some(room) = shown_around {
+            self.show_around(cx, room.channel().to_owned());
+        }
+    }
+
+    fn is_me(&self, who: &hub::Card) -> bool {
+        matches!(&self.state, State::Active(active) if active.card.user() == who.user())
+    }
+
+    /// Shows a room that the client hasn't asked for itself.
+    fn show_around(&mut self, cx: &mut Call<'_>, channel: String) {
+        let name = super::messages::channel_name(&channel).to_owned();
+        self.ask(cx, Asked::Rejoin { channel: channel.clone() }, Command::Ask(Query::Room(name.clone())));
+        if !self.caps.contains(Caps::NO_IMPLICIT_NAMES) {
+            self.ask(cx, Asked::Names { channel }, Command::Ask(Query::Members(name)));
         }
     }
 
@@ -95,12 +121,7 @@ impl IrcSession {
         } else {
             line.end();
         }
-        let channel = after.to_owned();
-        let room = super::messages::channel_name(after).to_owned();
-        self.ask(cx, Asked::Rejoin { channel: channel.clone() }, Command::Ask(Query::Room(room.clone())));
-        if !self.caps.contains(Caps::NO_IMPLICIT_NAMES) {
-            self.ask(cx, Asked::Names { channel }, Command::Ask(Query::Members(room)));
-        }
+        self.show_around(cx, after.to_owned());
     }
 
     /// The hub has answered.
@@ -108,6 +129,9 @@ impl IrcSession {
         if let Reply::Dismissed { reason } = reply {
             let reason = reason.unwrap_or_else(|| "The user was ended".into());
             return self.end(cx, Close::Dismissed, &reason);
+        }
+        if let Reply::Recalled(Recalled::Missed(events)) = reply {
+            return self.on_missed(cx, &events);
         }
         let Some(asked) = self.flow.answered() else { return };
         cx.answering = true;
@@ -146,6 +170,10 @@ impl IrcSession {
             Reply::Answer(answer) => self.on_information(cx, asked, answer),
             // The sender's own line has gone out with the event, if it wants one.
             Reply::Outcome { away: None, .. } => {}
+            Reply::LoggedIn { account } => self.on_logged_in(cx, &asked, &account),
+            Reply::Registered { account } => self.on_registered(cx, &account),
+            Reply::Marker { target, read_ms } => self.send_marker(cx, &target, read_ms),
+            Reply::ScramKeys { keys, nonce } => self.on_scram_keys(cx, &keys, &nonce),
             Reply::Recalled(recalled) => self.on_recalled(cx, &asked, &recalled),
             // Answers to what this dialect never asks.
             Reply::Complete { .. }
@@ -229,7 +257,7 @@ fn verdict(active: &Active, caps: Caps, mine: bool, event: &Shared) -> Verdict {
         | Kind::Metadata { .. }
         | Kind::Wallops { by: Actor::User(_), .. } => Verdict::Shared,
         Kind::Wallops { by: Actor::Server, .. } => Verdict::Own,
-        Kind::Roster { .. } | Kind::Watched { .. } => Verdict::Nothing,
+        Kind::Roster { .. } | Kind::Watched { .. } | Kind::Marker { .. } => Verdict::Nothing,
     }
 }
 

@@ -1,4 +1,5 @@
-//! The past: CHATHISTORY (IRCv3 draft/chathistory) and SEARCH (soju.im/search).
+//! The past: CHATHISTORY (IRCv3 draft/chathistory), MARKREAD (draft/read-marker) and SEARCH (soju.im/search).
+#![expect(clippy::wildcard_enum_match_arm, reason = "few commands and refusals are about the past")]
 
 use std::time::SystemTime;
 
@@ -63,6 +64,7 @@ impl IrcSession {
     pub(super) fn on_history(&mut self, cx: &mut Call<'_>, name: &str, line: &Line<'_>) -> bool {
         match name {
             "CHATHISTORY" if self.caps.contains(Caps::CHATHISTORY) => self.on_chathistory(cx, line),
+            "MARKREAD" if self.caps.contains(Caps::READ_MARKER) => self.on_mark_read(cx, line),
             "SEARCH" if self.caps.contains(Caps::SEARCH) => self.on_search(cx, line),
             _ => return false,
         }
@@ -134,6 +136,31 @@ impl IrcSession {
         Ok((asked, Wish::Page { of, window, limit, all_kinds }))
     }
 
+    /// MARKREAD: asks, or says, up to when something was read (draft/read-marker).
+    fn on_mark_read(&mut self, cx: &mut Call<'_>, line: &Line<'_>) {
+        let Some(target) = line.params.at(0).filter(|target| !target.is_empty()) else {
+            return self.fail(cx, "MARKREAD", "NEED_MORE_PARAMS", &[], "Missing parameters");
+        };
+        let read_ms = match line.params.at(1).map(Reference::parse) {
+            None => None,
+            Some(Some(Reference::Time(ms))) => Some(ms),
+            Some(_) => {
+                let text = "A timestamp is needed";
+                return self.fail(cx, "MARKREAD", "INVALID_PARAMS", &[target], text);
+            }
+        };
+        let target: String = target.chars().take(hub::ROOM_CHARS_MAX + 1).collect();
+        self.ask(cx, Asked::MarkRead, Command::MarkRead { target, read_ms });
+    }
+
+    /// Up to when something was read.
+    pub(super) fn send_marker(&mut self, cx: &mut Call<'_>, target: &str, read_ms: Option<u64>) {
+        if self.caps.contains(Caps::READ_MARKER) {
+            let at = read_ms.map_or_else(|| "*".to_owned(), |ms| format!("timestamp={}", wire::time(ms)));
+            self.server_line(cx).command("MARKREAD").param(target).param(&at).end();
+        }
+    }
+
     /// SEARCH: words of messages, with conditions written as a tag list (soju.im/search).
     fn on_search(&mut self, cx: &mut Call<'_>, line: &Line<'_>) {
         let Some(attributes) = line.params.at(0).filter(|attributes| !attributes.is_empty()) else {
@@ -202,6 +229,7 @@ impl IrcSession {
                 self.send_batch(cx, ("soju.im/search", None), false, events);
             }
             (_, Recalled::Targets(targets)) => self.send_targets(cx, targets),
+            (_, Recalled::Missed(events)) => self.on_missed(cx, events),
         }
     }
 
@@ -256,6 +284,27 @@ impl IrcSession {
         }
         if let Some(name) = &batch {
             self.server_line(cx).command("BATCH").param(&format!("-{name}")).end();
+        }
+    }
+
+    /// What this device has missed, as if it were said now; in a batch for each room where the client knows batches,
+    /// and with the time before it where it doesn't know times.
+    pub(super) fn on_missed(&mut self, cx: &mut Call<'_>, events: &[Shared]) {
+        let server = self.settings.irc_name.clone();
+        if self.caps.contains(Caps::BATCH | Caps::SERVER_TIME) {
+            let target = |event: &Shared| wire::target_of(event).unwrap_or_default();
+            for events in events.chunk_by(|one, other| target(one) == target(other)) {
+                let name = events.first().map(target).unwrap_or_default();
+                self.send_batch(cx, ("chathistory", Some(&name)), false, events);
+            }
+            return;
+        }
+        for event in events {
+            let lines = match self.caps.contains(Caps::SERVER_TIME) {
+                true => wire::lines(event, self.caps, None, &server),
+                false => wire::lines(&wire::with_time(event), self.caps, None, &server),
+            };
+            self.flow.sink(cx.answering, &mut cx.lines).extend_from_slice(&lines);
         }
     }
 

@@ -3,6 +3,7 @@
 //! A line at a time: the hub answers one before the next is begun ([`flow`]). What happens comes to a client in the
 //! bytes that it shares with all who asked for the same capabilities ([`wire`]).
 
+mod accounts;
 mod asked;
 mod batch;
 mod caps;
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gcra::{GcraState, RateLimit};
-use hub::{Card, Command, Now, Origin, Reply, RoomCard, SessionId, Shared};
+use hub::{Card, Command, Fingerprint, Now, Origin, Reply, RoomCard, SessionId, Shared};
 use proto::ProtocolError;
 use proto::irc::server::{Decoder, LineError, check};
 use proto::irc::{Line, Numeric, Writer};
@@ -65,6 +66,10 @@ pub struct IrcSession {
     batches: u32,
     /// The client has closed its side; what it said before is still done.
     ended: bool,
+    /// What the client's certificate is known by.
+    certificate: Option<Fingerprint>,
+    /// An authentication that is under way.
+    sasl: Option<Box<accounts::Sasl>>,
 }
 
 enum State {
@@ -96,7 +101,13 @@ struct Call<'c> {
 impl IrcSession {
     /// A session of a connection that has just been made.
     #[must_use]
-    pub fn open(settings: Arc<Settings>, origin: Origin, now: Now, carrier: Carrier) -> Self {
+    pub fn open(
+        settings: Arc<Settings>,
+        origin: Origin,
+        now: Now,
+        carrier: Carrier,
+        certificate: Option<Fingerprint>,
+    ) -> Self {
         Self {
             settings,
             origin,
@@ -111,6 +122,8 @@ impl IrcSession {
             pinged: false,
             batches: 0,
             ended: false,
+            certificate,
+            sasl: None,
         }
     }
 
@@ -308,6 +321,7 @@ impl IrcSession {
         let known = self.on_session(cx, name, line)
             || self.on_messages(cx, name, line)
             || self.on_rooms(cx, name, line)
+            || self.on_accounts(cx, name, line)
             || self.on_history(cx, name, line)
             || self.on_metadata(cx, name, line)
             || self.on_people(cx, name, line)
@@ -349,6 +363,12 @@ impl IrcSession {
 }
 
 impl Session for IrcSession {
+    fn on_open(&mut self, _: Now, out: &mut Outbox) {
+        if let Some(fingerprint) = self.certificate {
+            out.command(Command::Certificate(fingerprint));
+        }
+    }
+
     fn on_bytes(&mut self, now: Now, bytes: &[u8], out: &mut Outbox) {
         if matches!(self.state, State::Closed) {
             return;

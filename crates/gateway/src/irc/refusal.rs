@@ -24,7 +24,7 @@ impl IrcSession {
             let text = "You cannot take messages back there";
             return self.fail(cx, "REDACT", "INVALID_TARGET", &[target], text);
         }
-        if self.refuse_history(cx, asked, refusal) {
+        if self.refuse_login(cx, asked, refusal) || self.refuse_history(cx, asked, refusal) {
             return;
         }
         let About { command, channel, whom } = About::of(asked);
@@ -45,7 +45,11 @@ impl IrcSession {
             | Refusal::NoAccount
             | Refusal::TooManyAttempts { .. }
             | Refusal::PasswordUnfit { .. } => self.fail(cx, command, "FAILED", &[], &words),
-            Refusal::NameRegistered { name } | Refusal::NameTaken { name } => {
+            Refusal::NameRegistered { name } => {
+                let text = "Nickname belongs to an account: log in to it first";
+                no(self, cx, Numeric::ERR_NICKNAMEINUSE, &[name], text);
+            }
+            Refusal::NameTaken { name } => {
                 no(self, cx, Numeric::ERR_NICKNAMEINUSE, &[name], "Nickname is already in use");
             }
             Refusal::NameMalformed { name, .. } => {
@@ -226,6 +230,9 @@ impl<'a> About<'a> {
             Asked::Lusers { .. } => about("LUSERS", "", ""),
             Asked::Monitor | Asked::MonitorList | Asked::MonitorStatus => about("MONITOR", "", ""),
             Asked::History { target, .. } => about("CHATHISTORY", target, ""),
+            Asked::MarkRead => about("MARKREAD", "", ""),
+            Asked::Sasl | Asked::ScramKeys | Asked::Pass { .. } => about("AUTHENTICATE", "", ""),
+            Asked::Register { account } => about("REGISTER", account, ""),
             Asked::HistoryTargets => about("CHATHISTORY", "", ""),
             Asked::Search => about("SEARCH", "", ""),
             Asked::Metadata { target, .. } => about("METADATA", target, ""),

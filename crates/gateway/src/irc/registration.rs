@@ -24,6 +24,10 @@ pub(super) struct Registering {
     pub(super) nick: Option<String>,
     user: Option<(String, String)>,
     away: Option<String>,
+    /// What PASS gave.
+    pub(super) pass: Option<String>,
+    /// The account that it is logged in to.
+    pub(super) account: Option<Box<str>>,
     pub(super) metadata: EarlyMetadata,
     /// Capabilities are being negotiated: registration waits for CAP END.
     negotiating: bool,
@@ -39,6 +43,8 @@ impl Registering {
             nick: None,
             user: None,
             away: None,
+            pass: None,
+            account: None,
             metadata: EarlyMetadata::default(),
             negotiating: false,
             asking: false,
@@ -67,9 +73,15 @@ impl IrcSession {
         match name {
             "NICK" => self.on_first_nick(cx, line),
             "USER" => self.on_user(cx, line),
-            // Accounts have no passwords yet; clients that send one all the same go on.
-            "PASS" if line.params.is_empty() => self.need_more(cx, "PASS"),
-            "PASS" => {}
+            "PASS" => match line.params.at(0).filter(|pass| !pass.is_empty()) {
+                Some(pass) => {
+                    if let State::Registering(registering) = &mut self.state {
+                        registering.pass = Some(pass.to_owned());
+                    }
+                }
+                None => self.need_more(cx, "PASS"),
+            },
+            _ if self.on_accounts(cx, name, line) => {}
             "AWAY" if self.caps.contains(Caps::PRE_AWAY) => {
                 let message = line.params.at(0).filter(|message| !message.is_empty());
                 if let State::Registering(registering) = &mut self.state {
@@ -144,14 +156,21 @@ impl IrcSession {
     }
 
     /// Asks the hub for the name, once all is there.
-    fn try_register(&mut self, cx: &mut Call<'_>) {
+    pub(super) fn try_register(&mut self, cx: &mut Call<'_>) {
+        let State::Registering(registering) = &mut self.state else { return };
+        let is_ready = registering.nick.is_some() && registering.user.is_some();
+        // Whatever the hub is being asked, it has to be known first.
+        if !is_ready || registering.negotiating || registering.asking || !self.flow.is_idle() {
+            return;
+        }
+        if self.settings.keeps && self.log_in_by_pass(cx) {
+            return;
+        }
+        let replay = !self.caps.intersects(Caps::CHATHISTORY);
         let State::Registering(registering) = &mut self.state else { return };
         let (Some(nick), Some((username, real_name))) = (&registering.nick, &registering.user) else {
             return;
         };
-        if registering.negotiating || registering.asking {
-            return;
-        }
         registering.asking = true;
         let profile = ClientProfile {
             username: username.clone(),
@@ -166,6 +185,7 @@ impl IrcSession {
             leg: Leg::Both,
             entrance: Entrance::Nowhere,
             profile: Some(Box::new(profile)),
+            replay,
             roster: false,
             receipts: false,
         };
@@ -252,6 +272,7 @@ impl IrcSession {
                 if let State::Registering(registering) = &mut self.state {
                     registering.negotiating = false;
                 }
+                self.abort_sasl(cx);
             }
             _ => {
                 let verb: String = verb.chars().take(32).collect();
@@ -269,7 +290,7 @@ impl IrcSession {
         if let State::Registering(registering) = &mut self.state {
             registering.negotiating = true;
         }
-        let offered = caps::offered(&self.settings, version_302, self.origin.secure);
+        let offered = caps::offered(&self.settings, version_302, self.origin.secure, self.mechanisms());
         self.send_caps(cx, "LS", offered, version_302);
     }
 

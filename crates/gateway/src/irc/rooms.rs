@@ -166,6 +166,7 @@ impl IrcSession {
     /// The client has come into a room: what it has to know of it.
     pub(super) fn on_joined(&mut self, cx: &mut Call<'_>, room: &RoomInfo, members: Option<Vec<Member>>) {
         self.send_topic(cx, room, false);
+        self.send_marker(cx, room.card.channel(), room.read_ms);
         if let Some(members) = members {
             let secret = room.modes.flags.contains(RoomFlags::SECRET);
             self.send_names(cx, &room.card, secret, &members);
@@ -192,7 +193,10 @@ impl IrcSession {
     pub(super) fn show_room(&mut self, cx: &mut Call<'_>, asked: &Asked, room: &RoomInfo) {
         match asked {
             Asked::ShowTopic { .. } => self.send_topic(cx, room, true),
-            Asked::Rejoin { .. } => self.send_topic(cx, room, false),
+            Asked::Rejoin { .. } => {
+                self.send_topic(cx, room, false);
+                self.send_marker(cx, room.card.channel(), room.read_ms);
+            }
             _ => {
                 let (letters, params) = modes::of_room(&room.modes);
                 let channel = room.card.channel();

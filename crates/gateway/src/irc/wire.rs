@@ -51,6 +51,7 @@ pub(super) fn that_matter(event: &Event) -> Caps {
         | Kind::Away { .. }
         | Kind::Redact { .. }
         | Kind::Watched { .. }
+        | Kind::Marker { .. }
         | Kind::Metadata { .. }
         | Kind::Wallops { .. } => Caps::TAGS,
     }
@@ -186,7 +187,7 @@ impl Write<'_> {
             }
             Kind::Wallops { by, text } => self.actor(by, out).command("WALLOPS").trailing(text),
             // Written for each client.
-            Kind::Roster { .. } | Kind::Watched { .. } | Kind::Metadata { .. } => {}
+            Kind::Roster { .. } | Kind::Watched { .. } | Kind::Metadata { .. } | Kind::Marker { .. } => {}
         }
     }
 
@@ -329,6 +330,25 @@ impl Said<'_> {
             .param(self.target)
             .trailing_parts([before, text, after]);
     }
+}
+
+/// Where a message was said, or to whom, as IRC writes it.
+pub(super) fn target_of(event: &Event) -> Option<String> {
+    let (Kind::Message { scope, .. } | Kind::Tags { scope, .. }) = &event.kind else { return None };
+    Some(target(scope, None))
+}
+
+/// A message of the past whose text begins with when it was said.
+pub(super) fn with_time(event: &Event) -> Event {
+    let mut kind = Kind::Roster { present: Vec::new() };
+    if let Kind::Message { from, scope, text, style, tags, .. } = &event.kind {
+        let at = time(event.unix_ms);
+        let minute = at.get(..16).unwrap_or_default().replace('T', " ");
+        let text = hub::Text::kept(&format!("[{minute}] {}", text.as_str()));
+        let (from, scope, tags) = (from.clone(), scope.clone(), tags.clone());
+        kind = Kind::Message { from, scope, text, style: *style, tags, seams: None };
+    }
+    Event { id: event.id, unix_ms: event.unix_ms, by: event.by, kind }
 }
 
 /// How many bytes of text a line to others has room for.

@@ -75,6 +75,7 @@ impl MessengerSession {
             leg: if receives { Leg::Receive } else { Leg::Send },
             entrance: Entrance::Lobby,
             profile: None,
+            replay: false,
             roster: false,
             receipts: receives,
         }));

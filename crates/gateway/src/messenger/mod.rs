@@ -331,6 +331,10 @@ impl Session for MessengerSession {
             Reply::Recalled(_)
             | Reply::Members { .. }
             | Reply::Bridge(_)
+            | Reply::LoggedIn { .. }
+            | Reply::Registered { .. }
+            | Reply::ScramKeys { .. }
+            | Reply::Marker { .. }
             | Reply::Done
             | Reply::Joined { .. }
             | Reply::Invited { .. }

@@ -81,6 +81,7 @@ fn an_idle_session_owns_no_buffer() {
             hub::Effect::Deliver { event, .. } => session.on_event(now, &event, &mut out),
             hub::Effect::Ring { .. }
             | hub::Effect::Verify { .. }
+            | hub::Effect::Derive { .. }
             | hub::Effect::Reload
             | hub::Effect::Keep(_)
             | hub::Effect::Recall { .. } => {

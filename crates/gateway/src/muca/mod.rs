@@ -114,6 +114,7 @@ impl MucaSession {
                     leg: Leg::Both,
                     entrance: Entrance::Lobby,
                     profile: None,
+                    replay: false,
                     roster: true,
                     receipts: false,
                 }));
@@ -278,6 +279,10 @@ impl Session for MucaSession {
                 | Reply::Recalled(_)
                 | Reply::Members { .. }
                 | Reply::Bridge(_)
+                | Reply::LoggedIn { .. }
+                | Reply::Registered { .. }
+                | Reply::ScramKeys { .. }
+                | Reply::Marker { .. }
                 | Reply::Done
                 | Reply::Joined { .. }
                 | Reply::Invited { .. }

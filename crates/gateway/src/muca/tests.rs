@@ -63,6 +63,7 @@ impl Bench {
                 }
                 Effect::Ring { .. }
                 | Effect::Verify { .. }
+                | Effect::Derive { .. }
                 | Effect::Reload
                 | Effect::Keep(_)
                 | Effect::Recall { .. } => {}

@@ -170,6 +170,10 @@ impl Active {
             | Reply::Incomplete
             | Reply::ReceiptElsewhere { .. }
             | Reply::Bridge(_)
+            | Reply::LoggedIn { .. }
+            | Reply::Registered { .. }
+            | Reply::ScramKeys { .. }
+            | Reply::Marker { .. }
             | Reply::Done
             | Reply::Joined { .. }
             | Reply::Invited { .. }

@@ -75,6 +75,7 @@ impl RoomsSession {
                     leg: Leg::Both,
                     entrance: Entrance::Room(room),
                     profile: None,
+                    replay: false,
                     roster: false,
                     receipts: false,
                 }));

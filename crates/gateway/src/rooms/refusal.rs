@@ -6,7 +6,7 @@ use proto::rooms::Code;
 /// The answer to a first message that is refused.
 pub(super) fn code(refusal: &Refusal) -> Code {
     match refusal {
-        Refusal::NameTaken { .. } | Refusal::NameRegistered { .. } => Code::Taken,
+        Refusal::NameTaken { .. } | Refusal::NameRegistered { .. } | Refusal::WrongPassword => Code::Taken,
         // The protocol has one code for everything else.
         Refusal::NoSuchRoom { .. }
         | Refusal::RoomTaken { .. }
@@ -22,7 +22,6 @@ pub(super) fn code(refusal: &Refusal) -> Code {
         | Refusal::KeyMalformed { .. }
         | Refusal::KeyNotSet { .. }
         | Refusal::NotYours { .. }
-        | Refusal::WrongPassword
         | Refusal::MaskMalformed { .. }
         | Refusal::ListFull { .. }
         | Refusal::SettingMalformed { .. }

@@ -139,6 +139,7 @@ impl TmpSession {
             leg: Leg::Both,
             entrance: self.room.as_deref().map_or(Entrance::Lobby, |room| Entrance::Room(room.to_owned())),
             profile: None,
+            replay: false,
             roster: false,
             receipts: false,
         }
@@ -248,7 +249,14 @@ impl Session for TmpSession {
             | (Reply::Incomplete, _)
             | (Reply::ReceiptElsewhere { .. }, _)
             | (Reply::Bridge(_), _)
-            | (Reply::Done, _)
+            | (
+                Reply::Done
+                | Reply::LoggedIn { .. }
+                | Reply::Registered { .. }
+                | Reply::ScramKeys { .. }
+                | Reply::Marker { .. },
+                _,
+            )
             | (Reply::Joined { .. }, _)
             | (Reply::Invited { .. }, _)
             | (Reply::ModesSet { .. }, _)

@@ -55,6 +55,7 @@ impl Bench {
                 | Effect::Deliver { .. }
                 | Effect::Ring { .. }
                 | Effect::Verify { .. }
+                | Effect::Derive { .. }
                 | Effect::Reload
                 | Effect::Keep(_)
                 | Effect::Recall { .. } => {}
@@ -83,6 +84,7 @@ impl Bench {
             leg: Leg::Both,
             entrance: hub::Entrance::Lobby,
             profile: None,
+            replay: false,
             roster: false,
             receipts: false,
         };
@@ -94,6 +96,7 @@ impl Bench {
             | Effect::Deliver { .. }
             | Effect::Ring { .. }
             | Effect::Verify { .. }
+            | Effect::Derive { .. }
             | Effect::Reload
             | Effect::Keep(_)
             | Effect::Recall { .. } => None,
@@ -109,6 +112,7 @@ impl Bench {
             Effect::Reply { .. }
             | Effect::Ring { .. }
             | Effect::Verify { .. }
+            | Effect::Derive { .. }
             | Effect::Reload
             | Effect::Keep(_)
             | Effect::Recall { .. } => None,

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use gateway::detect::{Detector, Verdict};
 use gateway::{Close, Outbox, Session, Settings};
 use hub::{
-    AddressPolicy, CallId, Command, Dialect, Effect, Hub, HubConfig, Now, Operator, Origin, Privileges,
-    Reply, Secret, SessionId, Shared,
+    AddressPolicy, CallId, Command, Credentials, Dialect, Effect, Hub, HubConfig, Now, Operator, Origin,
+    Privileges, Reply, SCRAM_ITERATIONS, ScramKeys, Secret, SessionId, Shared,
 };
 use store::{Durability, Reader, Writer};
 use tempfile::TempDir;
@@ -86,6 +86,13 @@ impl Connection {
             Speaks::Something(_) => None,
         }
     }
+}
+
+/// What is kept of a password here: a salt that is always the same makes transcripts that are.
+fn credentials(password: Secret) -> Credentials {
+    let keys = proto::sasl::scram::ScramKeys::derive(password.reveal(), [7; 16], SCRAM_ITERATIONS);
+    let proto::sasl::scram::ScramKeys { salt, iterations, stored_key, server_key } = keys;
+    Credentials { hash: password, scram: ScramKeys { salt, iterations, stored_key, server_key } }
 }
 
 /// What is kept, in a folder of its own.
@@ -295,9 +302,14 @@ impl World {
                 Effect::Reply { to, reply } => self.reply(to, reply),
                 Effect::Ring { call, address } => self.calls.push((call, address)),
                 // Here a hash is the password itself.
-                Effect::Verify { session, name, hash, password } => {
+                Effect::Verify { session, purpose, name, hash, password } => {
                     let mut fx = Vec::new();
-                    self.hub.verified(self.now, session, &name, hash == password, &mut fx);
+                    self.hub.verified(self.now, session, (purpose, &name), hash == password, &mut fx);
+                    self.carry_out(fx);
+                }
+                Effect::Derive { session, password } => {
+                    let mut fx = Vec::new();
+                    self.hub.derived(self.now, session, credentials(password), &mut fx);
                     self.carry_out(fx);
                 }
                 Effect::Reload => {}

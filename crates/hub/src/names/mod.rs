@@ -41,7 +41,8 @@ impl Name {
     }
 
     /// A name that was checked when it was taken.
-    pub(crate) fn kept(name: &str) -> Self {
+    #[must_use]
+    pub fn kept(name: &str) -> Self {
         Self(name.into())
     }
 
@@ -89,6 +90,11 @@ pub(crate) struct Key(Box<str>);
 impl Key {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// A key that was kept.
+    pub(crate) fn kept(key: &str) -> Self {
+        Self(key.into())
     }
 
     pub(crate) fn of(name: &str) -> Self {

@@ -283,7 +283,10 @@ impl Hub {
     fn enter_client(&mut self, now: Now, key: &Key, fx: &mut Vec<Effect>) -> Result<UserId, Refusal> {
         let client = self.rendezvous.clients.get(key).ok_or(Refusal::NotLoggedIn)?;
         let (name, origin) = (client.name.clone(), client.origin);
-        let user = self.enter(now, &name, None, origin, None, None)?;
+        if self.accounts.get(name.as_str()).is_some() {
+            return Err(Refusal::NameRegistered { name: name.to_string() });
+        }
+        let user = self.enter(now, &name, None, (origin, None), None, None)?;
         self.rendezvous.users.insert(user, key.clone());
         self.set_present(now, user, true, fx);
         Ok(user)

@@ -109,6 +109,7 @@ impl Desk {
             leg,
             entrance: Entrance::Lobby,
             profile: None,
+            replay: false,
             roster: false,
             receipts: false,
         };

@@ -146,6 +146,7 @@ impl Run {
                     leg,
                     entrance,
                     profile: None,
+                    replay: false,
                     roster: wanted == 0,
                     receipts,
                 };
@@ -288,7 +289,11 @@ impl Run {
                     _ => {}
                 },
                 Effect::Ring { call, .. } => self.calls.push(call),
-                Effect::Verify { .. } | Effect::Reload | Effect::Keep(_) | Effect::Recall { .. } => {}
+                Effect::Verify { .. }
+                | Effect::Derive { .. }
+                | Effect::Reload
+                | Effect::Keep(_)
+                | Effect::Recall { .. } => {}
             }
         }
     }

@@ -40,6 +40,7 @@ fn login(name: &str) -> Login {
         leg: Leg::Both,
         entrance: Entrance::Lobby,
         profile: None,
+        replay: false,
         roster: false,
         receipts: false,
     }

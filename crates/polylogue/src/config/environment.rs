@@ -1,6 +1,6 @@
 //! `POLYLOGUE_SECTION__KEY` into a [`Config`].
 
-use super::keys::{KEYS, Key, hint_for};
+use super::keys::{self, Key, hint_for};
 use super::{Config, Problem};
 
 const PREFIX: &str = "POLYLOGUE_";
@@ -15,7 +15,7 @@ pub(super) fn read(
     variables.sort();
     for (name, text) in variables {
         let place = format!("environment variable {name}");
-        let Some(key) = KEYS.iter().find(|key| variable(key) == name) else {
+        let Some(key) = keys::all().find(|key| variable(key) == name) else {
             let wanted = name.trim_start_matches(PREFIX).to_lowercase().replacen("__", ".", 1);
             let hint = hint_for(&wanted);
             problems.push(Problem { place, what: format!("unknown key {wanted}"), hint });

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::field::Value;
-use super::keys::{KEYS, Key, SECTIONS};
+use super::keys::{self, Key, SECTIONS};
 use super::problem::nearest;
 use super::{Config, Problem};
 
@@ -64,7 +64,7 @@ impl Reader<'_> {
 
     fn unknown_section(&self, name: &Spanned<std::borrow::Cow<'_, str>>) -> Problem {
         let wanted = name.get_ref();
-        let hint = if let Some(key) = KEYS.iter().find(|key| key.name == *wanted) {
+        let hint = if let Some(key) = keys::all().find(|key| key.name == *wanted) {
             format!("it belongs under [{}]", key.section)
         } else if let Some(section) = nearest(wanted, SECTIONS.iter().map(|section| section.name)) {
             format!("the nearest section is [{section}]")

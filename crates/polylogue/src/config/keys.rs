@@ -4,7 +4,12 @@ use std::fmt;
 
 use super::field::Field;
 use super::problem::nearest;
-pub(super) use super::table::KEYS;
+use super::{limits, table};
+
+/// All keys.
+pub(super) fn all() -> impl Iterator<Item = &'static Key> {
+    table::KEYS.iter().chain(limits::KEYS)
+}
 
 /// A table of the file.
 pub(super) struct Section {
@@ -38,7 +43,7 @@ impl Key {
 
     /// The key of that name, if there is one.
     pub(super) fn find(section: &str, name: &str) -> Option<&'static Self> {
-        KEYS.iter().find(|key| key.section == section && key.name == name)
+        all().find(|key| key.section == section && key.name == name)
     }
 }
 
@@ -52,8 +57,8 @@ impl fmt::Display for Key {
 pub(super) fn hint_for(wanted: &str) -> String {
     // A key in the wrong section is the commonest mistake.
     let name = wanted.rsplit('.').next().unwrap_or(wanted);
-    let known: Vec<String> = KEYS.iter().map(Key::to_string).collect();
-    let same: Vec<_> = KEYS.iter().filter(|key| key.name == name).map(Key::to_string).collect();
+    let known: Vec<String> = all().map(Key::to_string).collect();
+    let same: Vec<_> = all().filter(|key| key.name == name).map(Key::to_string).collect();
     if let [only] = same.as_slice() {
         return format!("the nearest key is {only}");
     }

@@ -5,6 +5,7 @@ mod environment;
 mod field;
 mod file;
 mod keys;
+mod limits;
 mod listen;
 mod log;
 pub(crate) mod operators;
@@ -123,7 +124,7 @@ impl Config {
     /// The keys whose values differ between two configurations.
     pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
         let differ = |key: &&keys::Key| key.field.show(self) != key.field.show(other);
-        keys::KEYS.iter().filter(differ).map(ToString::to_string).collect()
+        keys::all().filter(differ).map(ToString::to_string).collect()
     }
 
     /// The configuration as a commented file.
@@ -136,7 +137,7 @@ impl Config {
         );
         for section in keys::SECTIONS {
             let _ = write!(text, "\n# {}\n[{}]\n", section.about, section.name);
-            for key in keys::KEYS.iter().filter(|key| key.section == section.name) {
+            for key in keys::all().filter(|key| key.section == section.name) {
                 text.push('\n');
                 for line in key.about {
                     let _ = writeln!(text, "# {line}");
