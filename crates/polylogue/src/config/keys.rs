@@ -6,9 +6,11 @@ use super::field::Field;
 use super::problem::nearest;
 use super::{limits, table};
 
-/// All keys.
+/// All keys, section by section.
 pub(super) fn all() -> impl Iterator<Item = &'static Key> {
-    table::KEYS.iter().chain(limits::KEYS)
+    SECTIONS
+        .iter()
+        .flat_map(|section| table::KEYS.iter().chain(limits::KEYS).filter(|key| key.section == section.name))
 }
 
 /// A table of the file.
