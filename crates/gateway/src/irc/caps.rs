@@ -34,9 +34,13 @@ bitflags::bitflags! {
         const CHATHISTORY = 1 << 23;
         const EVENT_PLAYBACK = 1 << 24;
         const SEARCH = 1 << 25;
+        const PLAYBACK = 1 << 26;
 
         /// What there is only where something is kept.
-        const PAST = Self::CHATHISTORY.bits() | Self::EVENT_PLAYBACK.bits() | Self::SEARCH.bits();
+        const PAST = Self::CHATHISTORY.bits()
+            | Self::EVENT_PLAYBACK.bits()
+            | Self::SEARCH.bits()
+            | Self::PLAYBACK.bits();
 
         /// What makes the tags of a message differ between clients.
         const TAGS = Self::SERVER_TIME.bits() | Self::MESSAGE_TAGS.bits() | Self::ACCOUNT_TAG.bits();
@@ -48,7 +52,7 @@ pub(super) const MULTILINE_BYTES_MAX: usize = 4096;
 pub(super) const MULTILINE_LINES_MAX: usize = 100;
 
 /// Every capability by its name. A name without a capability is only shown.
-const TABLE: [(&str, Caps); 26] = [
+const TABLE: [(&str, Caps); 27] = [
     ("account-notify", Caps::ACCOUNT_NOTIFY),
     ("account-tag", Caps::ACCOUNT_TAG),
     ("away-notify", Caps::AWAY_NOTIFY),
@@ -75,6 +79,7 @@ const TABLE: [(&str, Caps); 26] = [
     ("soju.im/search", Caps::SEARCH),
     ("standard-replies", Caps::STANDARD_REPLIES),
     ("userhost-in-names", Caps::USERHOST_IN_NAMES),
+    ("znc.in/playback", Caps::PLAYBACK),
 ];
 
 impl Caps {
@@ -87,6 +92,11 @@ impl Caps {
             name => name,
         };
         TABLE.iter().find(|(known, _)| *known == name).map(|(_, cap)| *cap)
+    }
+
+    /// With what is part of others: who is played the past has to be told when it was.
+    pub(super) fn with_implied(self) -> Self {
+        if self.contains(Self::PLAYBACK) { self | Self::SERVER_TIME } else { self }
     }
 
     /// The names of these, each once.

@@ -228,6 +228,7 @@ impl<'a> About<'a> {
             Asked::History { target, .. } => about("CHATHISTORY", target, ""),
             Asked::HistoryTargets => about("CHATHISTORY", "", ""),
             Asked::Search => about("SEARCH", "", ""),
+            Asked::Playback { .. } | Asked::PlaybackList { .. } => about("ZNC", "", ""),
             Asked::Metadata { target, .. } => about("METADATA", target, ""),
             Asked::EarlyMetadata => about("METADATA", "", ""),
         }
