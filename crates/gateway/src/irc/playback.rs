@@ -109,7 +109,7 @@ impl IrcSession {
         let me = active.card.user();
         match &event.kind {
             Kind::Join { who, room, .. } if who.user() == me => {
-                drop(playback.joined.insert(room.id(), event.id))
+                playback.joined.insert(room.id(), event.id);
             }
             Kind::Part { who: whom, room, .. } | Kind::Kick { whom, room, .. } if whom.user() == me => {
                 playback.joined.remove(&room.id());
