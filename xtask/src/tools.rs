@@ -36,6 +36,21 @@ const PYTHON_PACKAGES: [&str; 2] = ["cn_tcp_server==0.0.2", "irc==20.5.0"];
 /// From the npm registry: an IRC library.
 const NODE_PACKAGE: &str = "irc-framework@4.14.0";
 
+/// From the npm registry: The Lounge, what its page talks to it with, and the Node.js that it needs, which is newer than
+/// Debian's. The library that it would have from elsewhere is taken from the registry, too.
+fn lounge() -> String {
+    let processor = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+    let framework = NODE_PACKAGE.rsplit('@').next().unwrap_or_default();
+    format!(
+        r#"{{
+  "private": true,
+  "dependencies": {{ "thelounge": "4.5.2", "socket.io-client": "4.8.1", "node-linux-{processor}": "22.23.3" }},
+  "overrides": {{ "thelounge": {{ "irc-framework": "{framework}" }} }}
+}}
+"#
+    )
+}
+
 /// Where what does not come from Debian is installed.
 pub(crate) fn folder() -> PathBuf {
     sh::target().join("test-tools")
@@ -52,7 +67,8 @@ pub(crate) fn install() -> Outcome {
         install_packages(&missing)?;
     }
     install_python_packages()?;
-    install_node_package()
+    install_node_package()?;
+    install_lounge()
 }
 
 fn install_packages(packages: &[&str]) -> Outcome {
@@ -104,4 +120,18 @@ fn install_node_package() -> Outcome {
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let npm = ["install", "--no-save", "--no-audit", "--no-fund", "--no-update-notifier", "--prefix"];
     sh::run(command("npm").args(npm).arg(&folder).arg(NODE_PACKAGE))
+}
+
+fn install_lounge() -> Outcome {
+    let (folder, wanted) = (folder().join("lounge"), lounge());
+    let (list, done) = (folder.join("package.json"), folder.join("node_modules/.package-lock.json"));
+    if done.exists() && std::fs::read_to_string(&list).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    say(&format!("the tests need The Lounge from the npm registry: installing into {}", folder.display()));
+    let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&list, wanted));
+    written.map_err(|error| format!("{}: {error}", list.display()))?;
+    // None of them needs to run anything to be installed. Which Node.js runs npm is of no matter.
+    let npm = ["install", "--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts", "--prefix"];
+    sh::run(command("npm").args(npm).arg(&folder).env("npm_config_engine_strict", "false"))
 }

@@ -26,6 +26,15 @@ pub enum Wish {
         /// Not only what was said: topics and reactions too.
         all_kinds: bool,
     },
+    /// A part of all that the user may see: of its rooms and its conversations together.
+    Everything {
+        /// Which part.
+        window: Window,
+        /// At most so many events.
+        limit: usize,
+        /// Not only what was said: topics and reactions too.
+        all_kinds: bool,
+    },
     /// Where something was said.
     Targets {
         /// After this.
@@ -66,6 +75,10 @@ impl Hub {
                 let (histories, room) = self.histories(from, &card, of)?;
                 let floor = if room.is_some() { EventId::default() } else { floor };
                 Recall::Page { histories, room, floor, window, limit, all_kinds }
+            }
+            Wish::Everything { window, limit, all_kinds } => {
+                let rooms = self.rooms_of(card.user());
+                Recall::Everything { party: Party::of(&card), floor, rooms, window, limit, all_kinds }
             }
             Wish::Targets { after, before, limit } => {
                 let rooms = self.rooms_of(card.user());

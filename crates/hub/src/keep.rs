@@ -151,6 +151,21 @@ pub enum Recall {
         /// Not only what was said: topics and reactions too.
         all_kinds: bool,
     },
+    /// A part of several rooms and of all of somebody's conversations, taken together.
+    Everything {
+        /// Whose conversations.
+        party: Party,
+        /// Nothing of them before this may be shown.
+        floor: EventId,
+        /// And these rooms.
+        rooms: Vec<(HistoryKey, Arc<RoomCard>)>,
+        /// Which part.
+        window: Window,
+        /// At most so many events.
+        limit: usize,
+        /// Not only what was said: topics and reactions too.
+        all_kinds: bool,
+    },
     /// Where something was said between two moments: rooms and people, latest last.
     Targets {
         /// Whose conversations.

@@ -47,6 +47,10 @@ impl Reader {
                 let places = self.places(histories.iter().map(|key| (key, room.as_ref())), *floor)?;
                 Ok(Recalled::Events(self.page(&places, *window, *limit, *all_kinds)?))
             }
+            Recall::Everything { party, floor, rooms, window, limit, all_kinds } => {
+                let places = self.everywhere(party, *floor, rooms)?;
+                Ok(Recalled::Events(self.page(&places, *window, *limit, *all_kinds)?))
+            }
             Recall::Targets { party, floor, rooms, after, before, limit } => {
                 self.targets(party, *floor, rooms, (*after, *before), *limit)
             }
@@ -110,6 +114,19 @@ impl Reader {
         rows.filter(|row| row.as_ref().map_or(true, |(_, key)| is_wanted(key)))
             .map(|row| row.map(|(place, _)| place))
             .collect()
+    }
+
+    /// Rooms, and all of somebody's conversations.
+    fn everywhere<'p>(
+        &self,
+        party: &Party,
+        floor: EventId,
+        rooms: &'p [(HistoryKey, Arc<RoomCard>)],
+    ) -> rusqlite::Result<Vec<Place<'p>>> {
+        let mut places =
+            self.places(rooms.iter().map(|(key, room)| (key, Some(room))), EventId::default())?;
+        places.extend(self.conversations(party, None, floor)?);
+        Ok(places)
     }
 
     fn page(
@@ -194,9 +211,7 @@ impl Reader {
     ) -> Result<Recalled, StoreError> {
         let (low, high) =
             (bits(after.min(before)).saturating_add(1), bits(after.max(before)).saturating_sub(1));
-        let mut places =
-            self.places(rooms.iter().map(|(key, room)| (key, Some(room))), EventId::default())?;
-        places.extend(self.conversations(party, None, floor)?);
+        let places = self.everywhere(party, floor, rooms)?;
         let mut latest = self.db.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM {TABLES} WHERE event.history = ?1 AND event.kind <= ?2 AND event.id >= ?3 \
              ORDER BY event.id DESC LIMIT 1"

@@ -98,6 +98,14 @@ pub(super) enum Asked {
         account: String,
     },
     HistoryTargets,
+    /// A part of the past as ZNC plays it: of one target, or of all.
+    Playback {
+        target: Option<String>,
+    },
+    /// Where there is something to play; only this target is of interest, if given.
+    PlaybackList {
+        target: Option<String>,
+    },
     Search,
     List,
     Who {

@@ -37,11 +37,13 @@ bitflags::bitflags! {
         const SASL = 1 << 26;
         const ACCOUNT_REGISTRATION = 1 << 27;
         const READ_MARKER = 1 << 28;
+        const PLAYBACK = 1 << 29;
 
         /// What there is only where something is kept.
         const PAST = Self::CHATHISTORY.bits()
             | Self::EVENT_PLAYBACK.bits()
             | Self::SEARCH.bits()
+            | Self::PLAYBACK.bits()
             | Self::SASL.bits()
             | Self::ACCOUNT_REGISTRATION.bits()
             | Self::READ_MARKER.bits();
@@ -56,7 +58,7 @@ pub(super) const MULTILINE_BYTES_MAX: usize = 4096;
 pub(super) const MULTILINE_LINES_MAX: usize = 100;
 
 /// Every capability by its name. A name without a capability is only shown.
-const TABLE: [(&str, Caps); 29] = [
+const TABLE: [(&str, Caps); 30] = [
     ("account-notify", Caps::ACCOUNT_NOTIFY),
     ("account-tag", Caps::ACCOUNT_TAG),
     ("away-notify", Caps::AWAY_NOTIFY),
@@ -86,6 +88,7 @@ const TABLE: [(&str, Caps); 29] = [
     ("soju.im/search", Caps::SEARCH),
     ("standard-replies", Caps::STANDARD_REPLIES),
     ("userhost-in-names", Caps::USERHOST_IN_NAMES),
+    ("znc.in/playback", Caps::PLAYBACK),
 ];
 
 impl Caps {
@@ -100,6 +103,11 @@ impl Caps {
         TABLE.iter().find(|(known, _)| *known == name).map(|(_, cap)| *cap)
     }
 
+    /// With what is part of others: who is played the past has to be told when it was.
+    pub(super) fn with_implied(self) -> Self {
+        if self.contains(Self::PLAYBACK) { self | Self::SERVER_TIME } else { self }
+    }
+
     /// The names of these, each once.
     pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
         TABLE.iter().filter(move |(_, cap)| self.contains(*cap)).map(|(name, _)| *name)
@@ -107,7 +115,7 @@ impl Caps {
 
     /// The wire form of those of these that matter.
     pub(super) fn form(self, that_matter: Self, variant: u32) -> Form {
-        crate::form(hub::Dialect::Irc, (self & that_matter).bits() | variant << 29)
+        crate::form(hub::Dialect::Irc, (self & that_matter).bits() | variant << 30)
     }
 }
 

@@ -34,6 +34,7 @@ impl IrcSession {
             false => verdict(active, self.caps, mine, event),
         };
         follow(active, event);
+        self.playback_follows(event);
         // What answers a labeled command goes with its answer.
         let gathered = mine && self.flow.is_labeled();
         if let Kind::Metadata { of, by, key, value } = &event.kind {

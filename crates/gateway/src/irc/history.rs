@@ -66,6 +66,7 @@ impl IrcSession {
             "CHATHISTORY" if self.caps.contains(Caps::CHATHISTORY) => self.on_chathistory(cx, line),
             "MARKREAD" if self.caps.contains(Caps::READ_MARKER) => self.on_mark_read(cx, line),
             "SEARCH" if self.caps.contains(Caps::SEARCH) => self.on_search(cx, line),
+            "ZNC" if self.caps.contains(Caps::PLAYBACK) => self.on_znc(cx, line),
             _ => return false,
         }
         true
@@ -209,6 +210,7 @@ impl IrcSession {
     /// What was found.
     pub(super) fn on_recalled(&mut self, cx: &mut Call<'_>, asked: &Asked, recalled: &Recalled) {
         match (asked, recalled) {
+            (Asked::Playback { .. } | Asked::PlaybackList { .. }, _) => self.on_played(cx, asked, recalled),
             (Asked::History { subcommand, target, .. }, Recalled::Failed) => {
                 let text = "Messages could not be retrieved";
                 self.fail(cx, "CHATHISTORY", "MESSAGE_ERROR", &[subcommand, target], text);
@@ -328,6 +330,7 @@ impl IrcSession {
                 self.fail(cx, "CHATHISTORY", "MESSAGE_ERROR", &["TARGETS"], &refusal.to_string());
             }
             Asked::Search => self.fail(cx, "SEARCH", "INVALID_PARAMS", &["in"], &refusal.to_string()),
+            Asked::Playback { .. } | Asked::PlaybackList { .. } => self.refuse_playback(cx, refusal),
             _ => return false,
         }
         true

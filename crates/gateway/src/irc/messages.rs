@@ -5,22 +5,27 @@ use proto::irc::{Line, Numeric};
 
 use super::asked::Asked;
 use super::caps::Caps;
-use super::{Call, IrcSession, State, modes, wire};
+use super::{Call, IrcSession, State, modes, playback, wire};
 
 /// How many targets one message may have.
 pub(super) const TARGETS_MAX: usize = 10;
 
-/// Whether a line is a message without a label: it needs no answer, so nothing waits for it.
+/// Whether a line is a message without a label: it needs no answer, so nothing waits for it. What is written to the
+/// server's own modules is answered.
 pub(super) fn is_plain(line: &str) -> bool {
     !line.starts_with('@') && {
-        let word = line.split(' ').next().unwrap_or_default();
-        word.eq_ignore_ascii_case("PRIVMSG") || word.eq_ignore_ascii_case("NOTICE")
+        let mut words = line.split(' ');
+        let word = words.next().unwrap_or_default();
+        (word.eq_ignore_ascii_case("PRIVMSG") || word.eq_ignore_ascii_case("NOTICE"))
+            && !words.next().is_some_and(|target| target.starts_with('*'))
     }
 }
 
 /// As [`is_plain`], for a line that is taken apart.
 pub(super) fn is_plain_line(line: &Line<'_>) -> bool {
-    line.tags.is_empty() && (line.is("PRIVMSG") || line.is("NOTICE"))
+    line.tags.is_empty()
+        && (line.is("PRIVMSG") || line.is("NOTICE"))
+        && !line.params.at(0).is_some_and(|target| target.starts_with('*'))
 }
 
 /// What a client says, before it is known to whom.
@@ -81,6 +86,10 @@ impl IrcSession {
             return;
         };
         for target in self.targets(cx, targets, quiet) {
+            if playback::is_module(target) && !quiet && self.caps.contains(Caps::PLAYBACK) {
+                self.on_playback(cx, text);
+                continue;
+            }
             // With its sender before it, it would have to be cut.
             if let State::Active(active) = &self.state
                 && text.len() > wire::text_bytes_max(&active.card, command, target)

@@ -17,6 +17,7 @@ mod metadata;
 mod modes;
 mod monitor;
 mod people;
+mod playback;
 mod refusal;
 mod registration;
 mod rooms;
@@ -37,6 +38,7 @@ use asked::Asked;
 use batch::OpenBatch;
 use caps::Caps;
 use flow::Flow;
+use playback::Playback;
 use registration::Registering;
 
 /// What may wait of a client that sends faster than it may, in bytes.
@@ -64,6 +66,8 @@ pub struct IrcSession {
     pinged: bool,
     /// Batches that were made for it.
     batches: u32,
+    /// What it was shown as it happened, if it asks for the rest (znc.in/playback).
+    playback: Option<Box<Playback>>,
     /// The client has closed its side; what it said before is still done.
     ended: bool,
     /// What the client's certificate is known by.
@@ -121,6 +125,7 @@ impl IrcSession {
             heard_at: now.at,
             pinged: false,
             batches: 0,
+            playback: None,
             ended: false,
             certificate,
             sasl: None,

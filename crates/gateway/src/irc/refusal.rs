@@ -235,6 +235,7 @@ impl<'a> About<'a> {
             Asked::Register { account } => about("REGISTER", account, ""),
             Asked::HistoryTargets => about("CHATHISTORY", "", ""),
             Asked::Search => about("SEARCH", "", ""),
+            Asked::Playback { .. } | Asked::PlaybackList { .. } => about("ZNC", "", ""),
             Asked::Metadata { target, .. } => about("METADATA", target, ""),
             Asked::EarlyMetadata => about("METADATA", "", ""),
         }

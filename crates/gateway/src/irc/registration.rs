@@ -166,7 +166,7 @@ impl IrcSession {
         if self.settings.keeps && self.log_in_by_pass(cx) {
             return;
         }
-        let replay = !self.caps.intersects(Caps::CHATHISTORY);
+        let replay = !self.caps.intersects(Caps::CHATHISTORY | Caps::PLAYBACK);
         let State::Registering(registering) = &mut self.state else { return };
         let (Some(nick), Some((username, real_name))) = (&registering.nick, &registering.user) else {
             return;
@@ -205,6 +205,7 @@ impl IrcSession {
         let metadata = std::mem::take(&mut registering.metadata);
         let hostmask = card.hostmask();
         self.state = State::Active(Box::new(Active { card, session, rooms: Vec::new(), batch: None }));
+        self.playback_begins(cx.now);
         let settings = self.settings.clone();
         let (name, network) = (&settings.irc_name, &settings.irc_network);
         let version = version();
@@ -344,7 +345,7 @@ impl IrcSession {
         let target = self.target();
         let verb = if wanted.is_some() { "ACK" } else { "NAK" };
         self.server_line(cx).command("CAP").param(&target).param(verb).trailing(asked);
-        self.caps = wanted.unwrap_or(self.caps);
+        self.caps = wanted.unwrap_or(self.caps).with_implied();
     }
 }
 

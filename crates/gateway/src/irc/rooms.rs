@@ -171,6 +171,7 @@ impl IrcSession {
             let secret = room.modes.flags.contains(RoomFlags::SECRET);
             self.send_names(cx, &room.card, secret, &members);
         }
+        self.play_joined(cx, &room.card);
     }
 
     fn send_topic(&mut self, cx: &mut Call<'_>, room: &RoomInfo, also_none: bool) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Instant;
 
@@ -40,6 +41,11 @@ impl Server {
     /// A server on a free port for every protocol, and with `arguments`.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::start_as(polylogue().args(["serve", "--listen", "0"]).args(arguments))
+    }
+
+    /// A server that keeps what is said in a folder.
+    pub(crate) fn start_keeping(folder: &Path) -> Self {
+        Self::start_as(polylogue().args(["serve", "--listen", "0", "--data"]).arg(folder))
     }
 
     /// A server as `command` says.

@@ -1,42 +1,8 @@
 //! IRC clients that nobody here wrote, in one conversation with people of the other protocols.
 
-use std::net::SocketAddr;
-
-use crate::clients::{Browser, Ii, IrcClient, Irssi, Messenger, Scripted, Socket, WeeChat, empty_page, nc};
-use crate::fixture::{Process, Server};
-
-/// People of the other protocols, and one on IRC who keeps order.
-struct People {
-    /// rooms
-    nora: Process,
-    /// tmp
-    tess: Browser,
-    /// muca
-    mia: Socket,
-    /// messenger
-    max: Messenger,
-    /// IRC, by hand.
-    oscar: Socket,
-}
-
-impl People {
-    fn gather(address: SocketAddr) -> Self {
-        let mut nora = nc(address);
-        nora.write("nora_lobby\n");
-        assert_eq!(nora.stdout.line(), "200");
-        let tess = Browser::open(&empty_page());
-        tess.join(address, "tess");
-        let mut mia = Socket::connect("muca", address);
-        mia.send(r#"{"CMD": "JOIN", "UN": "mia", "UID": "mia@test"}"#);
-        mia.expect("OKAY");
-        mia.expect("LIST");
-        let max = Messenger::join(address, "max");
-        let mut oscar = Socket::connect("oscar", address);
-        oscar.send("NICK oscar\r\nUSER oscar 0 * :Oscar\r\nJOIN #lobby,#stage\r\n");
-        oscar.expect("366 oscar #stage");
-        Self { nora, tess, mia, max, oscar }
-    }
-}
+use crate::clients::{Ii, IrcClient, Irssi, Scripted, WeeChat};
+use crate::fixture::Server;
+use crate::people::People;
 
 /// Everything that a client has to be good for, with everybody else. It is on `#lobby`.
 fn converse(client: &mut dyn IrcClient, nick: &str, people: &mut People) {

@@ -9,6 +9,8 @@ mod ending;
 mod fixture;
 mod http;
 mod irc_clients;
+mod irc_history;
+mod people;
 mod ports;
 mod readme;
 mod stream;

@@ -7,9 +7,9 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use super::Folder;
 use super::python::{python, terminal, tools};
 use crate::fixture::Process;
 use crate::stream::{PATIENCE, Stream};
@@ -32,26 +32,6 @@ pub(crate) trait IrcClient {
     fn kicked(&self, room: &str, by: &str) -> String;
     /// Waits until it has ended or is disconnected.
     fn is_gone(&mut self);
-}
-
-/// A folder of a test's own, gone with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path =
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}-{count}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Waits until a file is there.
@@ -103,7 +83,8 @@ impl Scripted {
     }
 }
 
-fn script(name: &str) -> PathBuf {
+/// A script of ours, beside this file.
+pub(super) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients/scripts").join(name)
 }
 
@@ -156,7 +137,7 @@ impl WeeChat {
     /// Starts it, and waits until it is in the room.
     pub(crate) fn start(address: SocketAddr, nick: &str, room: &str) -> Self {
         let folder = Folder::new("weechat");
-        let home = folder.0.display().to_string();
+        let home = folder.path().display().to_string();
         let server = format!(
             "/server add poly {}/{} -notls -nicks={nick} -autojoin={room}",
             address.ip(),
@@ -174,9 +155,9 @@ impl WeeChat {
             command.args(["-r", line]);
         }
         let process = Process::start("weechat-headless", command.stderr(Stdio::null()));
-        let fifo = open_fifo(&folder.0.join("fifo"));
+        let fifo = open_fifo(&folder.path().join("fifo"));
         let buffers = ["server.poly", "poly.#lobby", "poly.#stage", "poly.nora", "poly.mia", "poly.max"];
-        let logs = buffers.map(|buffer| folder.0.join(format!("logs/irc.{buffer}.weechatlog")));
+        let logs = buffers.map(|buffer| folder.path().join(format!("logs/irc.{buffer}.weechatlog")));
         let mut log = follow("WeeChat", &logs);
         log.stdout.expect(&format!("Channel {room}:"));
         Self { process, log, fifo, _folder: folder, room: room.to_owned() }
@@ -238,11 +219,11 @@ impl Irssi {
         // All in one window: what is in another one is not on the screen.
         let settings = r#"settings = { "fe-common/core" = { autocreate_windows = "no"; use_status_window = "no";
             use_msgs_window = "no"; autocreate_query_level = "NONE"; autocreate_own_query = "no"; }; };"#;
-        fs::write(folder.0.join("config"), settings).unwrap();
+        fs::write(folder.path().join("config"), settings).unwrap();
         let (terminal, inside) = terminal();
         let (ip, port) = (address.ip().to_string(), address.port().to_string());
         let mut command = Command::new("irssi");
-        command.arg(format!("--home={}", folder.0.display()));
+        command.arg(format!("--home={}", folder.path().display()));
         command.args(["-c", &ip, "-p", &port, "-n", nick]).env("TERM", "xterm").env("LC_ALL", "C.UTF-8");
         command.stdin(inside.try_clone().unwrap()).stdout(inside.try_clone().unwrap()).stderr(inside);
         let child = command.spawn().unwrap_or_else(|error| {
@@ -326,9 +307,9 @@ impl Ii {
         let folder = Folder::new("ii");
         let (ip, port) = (address.ip().to_string(), address.port().to_string());
         let mut command = Command::new("ii");
-        command.args(["-s", &ip, "-p", &port, "-n", nick, "-i"]).arg(&folder.0);
+        command.args(["-s", &ip, "-p", &port, "-n", nick, "-i"]).arg(folder.path());
         let process = Process::start("ii", &mut command);
-        let server = folder.0.join(&ip);
+        let server = folder.path().join(&ip);
         wait_for(&server.join("in"));
         let mut greeted = follow("ii", &[server.join("out")]);
         greeted.stdout.expect("MOTD");

@@ -1,13 +1,19 @@
 //! Clients: other people's programs, and bare sockets where nobody's program can be had.
 
 mod browser;
+mod folder;
+mod historian;
 mod irc;
+mod lounge;
 mod messenger;
 mod python;
 mod socket;
 
 pub(crate) use browser::{Browser, empty_page};
+pub(crate) use folder::Folder;
+pub(crate) use historian::{Historian, Past};
 pub(crate) use irc::{Ii, IrcClient, Irssi, Scripted, WeeChat};
+pub(crate) use lounge::Lounge;
 pub(crate) use messenger::Messenger;
 pub(crate) use python::ConsoleClient;
 pub(crate) use socket::Socket;

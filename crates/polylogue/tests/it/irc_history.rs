@@ -1,0 +1,98 @@
+//! What IRC clients that nobody here wrote show of what was said while they weren't there.
+
+use std::time::{Duration, SystemTime};
+
+use crate::clients::{Folder, Historian, Lounge, Past};
+use crate::fixture::Server;
+use crate::people::People;
+
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
+}
+
+/// The Lounge asks for what it missed (`znc.in/playback`) when it opens a room's window: from the last thing on that it
+/// had written down, by the second.
+#[test]
+fn the_lounge_shows_what_it_missed() {
+    let data = Folder::new("lounge-data");
+    let server = Server::start_keeping(data.path());
+    let mut people = People::gather(server.address());
+    let before = people.talk("what was before");
+
+    let mut lounge = Lounge::new();
+    lounge.start();
+    lounge.connect(server.address(), "lou");
+    lounge.join("#lobby");
+    lounge.shows("#lobby", &before);
+    lounge.say("#lobby", "lou was here");
+    people.max.expect("lou", "lou was here");
+    people.oscar.expect("lou was here");
+    let during = people.talk("what is now");
+    let mine = [("lou".to_owned(), "lou was here".to_owned())];
+    let so_far = [before, mine.into(), during].concat();
+    lounge.shows("#lobby", &so_far);
+
+    // It counts in seconds: what it saw in its last one it would be played again.
+    let last = unix_ms() / 1000;
+    while unix_ms() / 1000 == last {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    people.oscar.send("PART #lobby\r\nJOIN #lobby\r\n");
+    people.oscar.expect("366 oscar #lobby");
+    lounge.part("#lobby");
+    people.oscar.expect(":lou!");
+    people.oscar.expect("PART #lobby");
+    lounge.remembers("#lobby");
+    people.oscar.send("MONITOR + lou\r\n");
+    people.oscar.expect("730 oscar ");
+    lounge.kill();
+    people.oscar.expect("731 oscar :lou");
+    let missed = people.talk("what lou missed");
+
+    lounge.start();
+    lounge.is_connected();
+    lounge.join("#lobby");
+    lounge.shows("#lobby", &[so_far.clone(), missed.clone()].concat());
+    let after = people.talk("what comes after");
+    lounge.shows("#lobby", &[so_far, missed, after].concat());
+}
+
+#[test]
+fn irc_framework_reads_what_was_said_before_it_came() {
+    let data = Folder::new("framework-data");
+    let server = Server::start_keeping(data.path());
+    let mut people = People::gather(server.address());
+    let began = unix_ms();
+    let mut said = people.talk("the weather");
+    people.oscar.send("PRIVMSG #lobby :\u{1}ACTION waves\u{1}\r\nNOTICE #lobby :mind the step\r\n");
+    people.max.expect("oscar", "* oscar waves");
+    people.max.expect("oscar", "mind the step");
+    said.extend(people.talk("the news"));
+    let ended = unix_ms();
+
+    let mut frank = Historian::start(server.address(), "frank", "#lobby");
+    let whole = frank.ask("LATEST #lobby * 100");
+    said.splice(5..5, [("oscar", "waves"), ("oscar", "mind the step")].map(|(a, b)| (a.into(), b.into())));
+    let shown: Vec<_> = whole.iter().map(|past| (past.nick.clone(), past.text.clone())).collect();
+    assert_eq!(shown, said);
+    assert!(whole.iter().all(|past| (began..=ended).contains(&past.unix_ms)), "{began} {ended} {whole:?}");
+    assert!(whole.is_sorted_by_key(|past| past.unix_ms), "{whole:?}");
+    assert!(whole.is_sorted_by(|one, next| one.msgid < next.msgid), "{whole:?}");
+    let kinds: Vec<&str> = whole.iter().map(|past| past.kind.as_str()).collect();
+    assert_eq!(kinds[4..8], ["privmsg", "action", "notice", "privmsg"]);
+
+    // The same, as a client that scrolls up has it.
+    let mut pages: Vec<Past> = frank.ask("LATEST #lobby * 5");
+    loop {
+        let page = frank.ask(&format!("BEFORE #lobby msgid={} 5", pages[0].msgid));
+        let is_last = page.len() < 5;
+        pages.splice(..0, page);
+        if is_last {
+            break;
+        }
+    }
+    assert_eq!(pages, whole);
+    let earlier = frank.ask(&format!("BEFORE #lobby timestamp=@{} 100", whole[3].unix_ms));
+    assert!(!earlier.is_empty() && earlier.iter().all(|past| past.unix_ms < whole[3].unix_ms), "{earlier:?}");
+    assert_eq!(earlier, whole[..earlier.len()]);
+}
