@@ -43,6 +43,9 @@ pub enum Wish {
     },
 }
 
+/// The histories of one place, and the room that it is, if it is one.
+type Histories = (SmallVec<[HistoryKey; 2]>, Option<Arc<RoomCard>>);
+
 impl Hub {
     /// Has something looked up. Answered when it is found.
     pub(crate) fn recall(
@@ -109,12 +112,7 @@ impl Hub {
     }
 
     /// The histories that somebody means, if it may see them.
-    fn histories(
-        &self,
-        from: SessionId,
-        card: &Card,
-        of: To,
-    ) -> Result<(SmallVec<[HistoryKey; 2]>, Option<Arc<RoomCard>>), Refusal> {
+    fn histories(&self, from: SessionId, card: &Card, of: To) -> Result<Histories, Refusal> {
         let room = |id: RoomId| {
             let room = self.rooms.get(&id).ok_or(Refusal::NotInRoom)?;
             if !room.has(card.user()) && !self.may(card.user(), Privileges::SEE) {

@@ -18,9 +18,10 @@ const ARROWS: &[Arrow] = &[
     Arrow { from: "polylogue-hub", to: &[], pure: true },
     Arrow { from: "polylogue-transcript", to: &[], pure: false },
     Arrow { from: "polylogue-gateway", to: &["polylogue-proto", "polylogue-hub"], pure: true },
+    Arrow { from: "polylogue-store", to: &["polylogue-hub"], pure: false },
     Arrow {
         from: "polylogue-server",
-        to: &["polylogue-proto", "polylogue-hub", "polylogue-gateway"],
+        to: &["polylogue-proto", "polylogue-hub", "polylogue-gateway", "polylogue-store"],
         pure: false,
     },
     // The configuration is made of the settings of all of them.
@@ -30,6 +31,7 @@ const ARROWS: &[Arrow] = &[
             "polylogue-proto",
             "polylogue-hub",
             "polylogue-gateway",
+            "polylogue-store",
             "polylogue-server",
             "polylogue-transcript",
         ],
@@ -37,7 +39,7 @@ const ARROWS: &[Arrow] = &[
     },
     Arrow {
         from: "polylogue-benches",
-        to: &["polylogue-proto", "polylogue-hub", "polylogue-gateway", "polylogue-server"],
+        to: &["polylogue-proto", "polylogue-hub", "polylogue-gateway", "polylogue-store", "polylogue-server"],
         pure: false,
     },
     Arrow { from: "xtask", to: &[], pure: false },
