@@ -132,6 +132,13 @@ pub struct RoomCard {
 }
 
 impl RoomCard {
+    /// The card of a room that was here once. It is no room that exists.
+    #[must_use]
+    pub fn former(name: RoomName) -> Self {
+        let channel = format!("#{}", name.as_str()).into();
+        Self { id: RoomId(0), name, channel }
+    }
+
     /// Which room.
     #[must_use]
     pub fn id(&self) -> RoomId {

@@ -16,12 +16,14 @@ pub struct HistoryKey(Arc<str>);
 
 impl HistoryKey {
     /// A room's history goes by its name: it is the same room to people when it is made again.
-    pub(crate) fn of_room(name: &RoomName) -> Self {
+    #[must_use]
+    pub fn of_room(name: &RoomName) -> Self {
         Self(format!("#{}", Key::of(name.as_str()).as_str()).into())
     }
 
     /// A conversation's, of everybody who takes part in it.
-    pub(crate) fn of_people(parties: &[Party]) -> Self {
+    #[must_use]
+    pub fn of_people(parties: &[Party]) -> Self {
         let mut parties: SmallVec<[&str; 2]> = parties.iter().map(Party::as_str).collect();
         parties.sort_unstable();
         parties.dedup();
@@ -46,11 +48,15 @@ impl fmt::Debug for HistoryKey {
 pub struct Party(Arc<str>);
 
 impl Party {
-    pub(crate) fn of_account(name: &str) -> Self {
+    /// Whoever is logged in to an account.
+    #[must_use]
+    pub fn of_account(name: &str) -> Self {
         Self(format!("a:{}", Key::of(name).as_str()).into())
     }
 
-    pub(crate) fn of_name(name: &str) -> Self {
+    /// Whoever has a name without being logged in.
+    #[must_use]
+    pub fn of_name(name: &str) -> Self {
         Self(format!("n:{}", Key::of(name).as_str()).into())
     }
 

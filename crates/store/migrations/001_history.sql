@@ -45,7 +45,9 @@ CREATE TABLE event (
 CREATE INDEX event_by_history ON event (history, id);
 
 -- Words of what was said, by the id of the event. Up to which event they are complete stands in `note`.
-CREATE VIRTUAL TABLE words USING fts5 (text, content = '', contentless_delete = 1, tokenize = 'unicode61');
+-- What is deleted is overwritten there too. Whoever deletes has to say which words they were.
+CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = 'unicode61');
+INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
 
 -- Whatever there is one of.
 CREATE TABLE note (

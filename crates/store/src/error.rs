@@ -1,6 +1,6 @@
 //! What can go wrong with a disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why something could not be kept or looked up.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,27 @@ pub enum StoreError {
         path: PathBuf,
         /// Why.
         error: std::io::Error,
+    },
+    /// What was found can't be handed out.
+    #[error("{0}")]
+    Output(std::io::Error),
+    /// There is no database.
+    #[error("{}: there is no store here", path.display())]
+    Missing {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// There is something where nothing may be.
+    #[error("{} is there already", path.display())]
+    Exists {
+        /// What.
+        path: PathBuf,
+    },
+    /// It is a database, but of another program.
+    #[error("{} is no store of Polylogue", path.display())]
+    Foreign {
+        /// The database.
+        path: PathBuf,
     },
     /// Another process has it.
     #[error("{} is in use by another server", path.display())]
@@ -50,11 +71,25 @@ impl StoreError {
             Self::Database(_) | Self::Folder { .. } => {
                 "--data takes another folder; with --ephemeral nothing is kept and nothing is needed"
             }
+            Self::Output(_) => "what was written of it is not all",
+            Self::Missing { .. } => "--data names the folder that the server is started with",
+            Self::Exists { .. } => "give another name, or move that away first",
+            Self::Foreign { .. } => "give the file that polylogue backup made, or another folder with --data",
             Self::InUse { .. } => "end that one, or give this one a folder of its own with --data",
             Self::TooNew { .. } => "run the newer program, or restore a backup that the older one made",
             Self::Damaged { .. } => {
                 "polylogue restore takes a backup; without one, move the file away and a new one is made"
             }
+        }
+    }
+
+    /// An error of the database: as damage, if that is what it is.
+    pub(crate) fn at(path: &Path, error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged { path: path.to_owned(), what: error.to_string() }
+            }
+            _ => error.into(),
         }
     }
 

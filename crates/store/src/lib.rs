@@ -7,14 +7,21 @@
 //! All SQL of the project is here.
 
 mod accounts;
+mod backup;
 mod error;
+mod expire;
+mod lock;
+mod person;
 mod reader;
 mod row;
 mod schema;
 mod writer;
 
+pub use backup::{Restored, Summary, backup, check, restore};
 pub use error::StoreError;
-pub use reader::Reader;
+pub use expire::Retention;
+pub use person::Erased;
+pub use reader::{Interrupter, Reader};
 pub use schema::{Durability, SCHEMA_VERSION};
 pub use writer::{Boot, Writer};
 

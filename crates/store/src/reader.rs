@@ -1,6 +1,6 @@
 //! Those that look things up.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use std::sync::Arc;
 
@@ -13,7 +13,24 @@ use crate::{StoreError, schema};
 /// Looks things up. Each has a connection of its own and doesn't wait for the writer.
 #[derive(Debug)]
 pub struct Reader {
-    db: Connection,
+    pub(crate) db: Connection,
+    path: PathBuf,
+}
+
+/// Ends what a [`Reader`] is doing, from another thread.
+pub struct Interrupter(rusqlite::InterruptHandle);
+
+impl std::fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interrupter")
+    }
+}
+
+impl Interrupter {
+    /// Ends it, if it does anything.
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
 }
 
 /// A history, and what of it may be shown.
@@ -34,7 +51,21 @@ struct Range {
 
 impl Reader {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { db: schema::open_to_read(path)? })
+        Ok(Self { db: schema::open_to_read(path)?, path: path.to_owned() })
+    }
+
+    /// Looks at every page for damage: takes as long as reading all of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`]; and when it is interrupted.
+    pub fn check(&self) -> Result<(), StoreError> {
+        schema::check_all(&self.db, &self.path)
+    }
+
+    /// To end from another thread what takes too long.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(self.db.get_interrupt_handle())
     }
 
     /// Looks something up.
@@ -276,7 +307,8 @@ impl Reader {
 
 /// What is looked for as FTS5 writes it: all words, each as it stands, whatever signs are in it.
 fn terms(text: &str) -> String {
-    let quoted = text.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', "\"\"")));
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let quoted = words.map(|word| format!("\"{}\"", word.replace('"', "\"\"")));
     quoted.collect::<Vec<_>>().join(" ")
 }
 

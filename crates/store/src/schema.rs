@@ -14,6 +14,9 @@ const MIGRATIONS: [&str; 2] =
 /// The version that this program writes.
 pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
 
+/// A database up to this size is looked at for damage before it is used.
+const SMALL_BYTES: u64 = 64 * 1024 * 1024;
+
 /// What kept things survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -27,6 +30,20 @@ pub enum Durability {
 /// Opens a connection that may write, and brings the database up to date.
 pub(crate) fn open(path: &Path, durability: Durability) -> Result<Connection, StoreError> {
     let mut db = Connection::open(path)?;
+    set_up(&db, durability).map_err(|error| StoreError::at(path, error))?;
+    if is_small(path) {
+        check_all(&db, path)?;
+    }
+    migrate(&mut db, path)?;
+    Ok(db)
+}
+
+/// Whether all of a database can be looked at in no time.
+pub(crate) fn is_small(path: &Path) -> bool {
+    std::fs::metadata(path).map_or(true, |metadata| metadata.len() <= SMALL_BYTES)
+}
+
+fn set_up(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
     db.busy_timeout(Duration::from_secs(5))?;
     let _: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     db.pragma_update(None, "synchronous", if durability == Durability::Power { "FULL" } else { "NORMAL" })?;
@@ -36,49 +53,68 @@ pub(crate) fn open(path: &Path, durability: Durability) -> Result<Connection, St
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "cache_size", -16 * 1024)?;
     db.set_prepared_statement_cache_capacity(64);
-    check(&db, path)?;
-    migrate(&mut db, path)?;
-    Ok(db)
+    Ok(())
 }
 
 /// Opens a connection that only reads.
 pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(Duration::from_secs(5))?;
-    db.pragma_update(None, "cache_size", -8 * 1024)?;
+    let set_up = || {
+        db.busy_timeout(Duration::from_secs(5))?;
+        db.pragma_update(None, "cache_size", -8 * 1024)
+    };
+    set_up().map_err(|error| StoreError::at(path, error))?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
 }
 
-/// Looks for damage where it is quickly found: in what every start reads.
-fn check(db: &Connection, path: &Path) -> Result<(), StoreError> {
-    let damaged = |what: String| StoreError::Damaged { path: path.to_owned(), what };
-    let found = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
-    found.map(drop).map_err(|error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => {
-            damaged(error.to_string())
-        }
-        _ => error.into(),
-    })
-}
-
-fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+/// The version of a database, if this program can read it; 0: it is empty. Finds damage where that is quick: in what
+/// every start reads.
+pub(crate) fn check_version(db: &Connection, path: &Path) -> Result<u32, StoreError> {
+    let number =
+        |query| db.query_row(query, [], |row| row.get(0)).map_err(|error| StoreError::at(path, error));
+    let tables: u32 = number("SELECT count(*) FROM sqlite_schema")?;
+    let ours: u32 = number("SELECT count(*) FROM sqlite_schema WHERE name IN ('history', 'event', 'note')")?;
+    let found: u32 = number("PRAGMA user_version")?;
+    if (tables > 0) != (found > 0) || (tables > 0 && ours < 3) {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
     if found > SCHEMA_VERSION {
         return Err(StoreError::TooNew { path: path.to_owned(), found, known: SCHEMA_VERSION });
     }
+    Ok(found)
+}
+
+fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let found = check_version(db, path)?;
     for (version, step) in (1u32..).zip(MIGRATIONS).skip(found as usize) {
-        let change = db.transaction()?;
-        change.execute_batch(step)?;
-        change.pragma_update(None, "user_version", version)?;
-        change.commit()?;
+        take_step(db, version, step).map_err(|error| StoreError::at(path, error))?;
     }
     Ok(())
 }
 
+fn take_step(db: &mut Connection, version: u32, step: &str) -> rusqlite::Result<()> {
+    let change = db.transaction()?;
+    change.execute_batch(step)?;
+    change.pragma_update(None, "user_version", version)?;
+    change.commit()
+}
+
 /// Looks at every page for damage: takes as long as reading all of it.
 pub(crate) fn check_all(db: &Connection, path: &Path) -> Result<(), StoreError> {
-    let what: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if what == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: path.to_owned(), what }) }
+    ask(db, path, "PRAGMA quick_check(1)")
+}
+
+/// Looks also whether indexes and search agree with what they are made of: takes several times as long.
+pub(crate) fn check_thoroughly(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    ask(db, path, "PRAGMA integrity_check(1)")
+}
+
+fn ask(db: &Connection, path: &Path, question: &str) -> Result<(), StoreError> {
+    let answer = db.query_row(question, [], |row| row.get::<_, String>(0));
+    match answer.map_err(|error| StoreError::at(path, error))? {
+        what if what == "ok" => Ok(()),
+        what => Err(StoreError::Damaged { path: path.to_owned(), what }),
+    }
 }

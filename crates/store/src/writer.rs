@@ -1,6 +1,5 @@
 //! The one that writes.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +8,8 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use rustc_hash::FxHashMap;
 
 use crate::accounts;
+use crate::expire::Expiry;
+use crate::lock::Lock;
 use crate::row::{self, Said, kind};
 use crate::{Durability, FILE_NAME, Reader, StoreError, schema};
 
@@ -35,16 +36,17 @@ pub struct Boot {
 /// Keeps what is to be kept. There is one for each database: a lock in the folder sees to it.
 #[derive(Debug)]
 pub struct Writer {
-    db: Connection,
+    pub(crate) db: Connection,
     path: PathBuf,
-    known: Known,
+    pub(crate) known: Known,
+    pub(crate) expiry: Expiry,
     /// Held for as long as the writer is there.
-    _lock: File,
+    _lock: Lock,
 }
 
 /// Numbers of people and histories.
 #[derive(Debug, Default)]
-struct Known {
+pub(crate) struct Known {
     histories: FxHashMap<HistoryKey, i64>,
     /// By the address of a card that is kept here, so that nobody else has the address.
     faces: FxHashMap<usize, (Arc<Card>, i64)>,
@@ -56,22 +58,16 @@ impl Writer {
     /// # Errors
     /// If the folder can't be used, another server uses it, or what is there isn't what this program can read.
     pub fn open(folder: &Path, durability: Durability) -> Result<(Self, Boot), StoreError> {
-        let at = |error| StoreError::Folder { path: folder.to_owned(), error };
-        make_private(folder).map_err(at)?;
-        let lock = File::create(folder.join("polylogue.lock")).map_err(at)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(StoreError::InUse { path: folder.to_owned() }),
-            Err(fs::TryLockError::Error(error)) => return Err(at(error)),
-        }
+        let lock = Lock::take(folder)?;
         let path = folder.join(FILE_NAME);
         let db = schema::open(&path, durability)?;
-        let mut writer = Self { db, path, known: Known::default(), _lock: lock };
-        let boot = writer.boot()?;
+        let (known, expiry) = (Known::default(), Expiry::default());
+        let mut writer = Self { db, path, known, expiry, _lock: lock };
+        let boot = writer.boot().map_err(|error| StoreError::at(&writer.path, error))?;
         Ok((writer, boot))
     }
 
-    fn boot(&mut self) -> Result<Boot, StoreError> {
+    fn boot(&mut self) -> rusqlite::Result<Boot> {
         let last: i64 = self.db.query_row(
             "SELECT max(value, (SELECT ifnull(max(id), 0) FROM event)) FROM note WHERE key = 'last_event'",
             [],
@@ -103,11 +99,12 @@ impl Writer {
     /// # Errors
     /// As the disk has it. Trying again later may help.
     pub fn keep<'k>(&mut self, batch: impl IntoIterator<Item = &'k Kept>) -> Result<(), StoreError> {
-        let Self { db, known, .. } = self;
+        let Self { db, known, expiry, .. } = self;
+        let batch = batch.into_iter().inspect(|kept| expiry.note(kept));
         let done = keep_all(db, known, batch);
         if done.is_err() {
             // Numbers that were given and taken back.
-            *known = Known::default();
+            known.forget();
         } else {
             known.forget_some();
         }
@@ -151,22 +148,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Looks at every page for damage: takes as long as reading all of it.
+    /// A connection for [`Reader::check`], if the database is so large that it was not looked at when it was opened.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`].
-    pub fn check(&self) -> Result<(), StoreError> {
-        schema::check_all(&self.db, &self.path)
+    /// As the database has it.
+    pub fn unchecked(&self) -> Result<Option<Reader>, StoreError> {
+        if schema::is_small(&self.path) { Ok(None) } else { self.reader().map(Some) }
     }
-}
-
-/// A folder that nobody else can look into.
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 fn keep_all<'k>(
@@ -229,18 +217,32 @@ fn keep_event(
 /// A message was taken back: it is gone, and its words.
 fn take_back(change: &Transaction<'_>, history: &HistoryKey, message: EventId) -> rusqlite::Result<()> {
     let id = message.bits().cast_signed();
-    let deleted = change.execute(
-        "DELETE FROM event WHERE id = ?1 AND history = (SELECT id FROM history WHERE key = ?2)",
-        params![id, history.as_str()],
+    let is_there = change
+        .prepare_cached(
+            "SELECT 1 FROM event WHERE id = ?1 AND history = (SELECT id FROM history WHERE key = ?2)",
+        )?
+        .exists(params![id, history.as_str()])?;
+    if is_there { remove(change, &[id]) } else { Ok(()) }
+}
+
+/// Removes events, and their words. Ids in ascending order.
+pub(crate) fn remove(change: &Transaction<'_>, ids: &[i64]) -> rusqlite::Result<()> {
+    let Some(last) = ids.last() else { return Ok(()) };
+    let upto: i64 =
+        change.query_row("SELECT value FROM note WHERE key = 'words_upto'", [], |row| row.get(0))?;
+    let mut forget = change.prepare_cached(
+        "INSERT INTO words (words, rowid, text) SELECT 'delete', id, text FROM event WHERE id = ?1 AND kind <= ?2",
     )?;
-    if deleted > 0 {
-        change.execute(
-            "DELETE FROM words WHERE rowid = ?1 AND ?1 <= (SELECT value FROM note WHERE key = 'words_upto')",
-            [id],
-        )?;
-        // Ids must not be given again, even if this was the last.
-        change.execute("UPDATE note SET value = max(value, ?1) WHERE key = 'last_event'", [id])?;
+    let mut delete = change.prepare_cached("DELETE FROM event WHERE id = ?1")?;
+    for id in ids {
+        // Of what comes later no word was entered.
+        if *id <= upto {
+            forget.execute(params![id, kind::LAST_SAID])?;
+        }
+        delete.execute([id])?;
     }
+    // Ids must not be given again, even if this was the last.
+    change.execute("UPDATE note SET value = max(value, ?1) WHERE key = 'last_event'", [last])?;
     Ok(())
 }
 
@@ -323,6 +325,10 @@ impl Known {
         };
         self.faces.insert(address, (card.clone(), id));
         Ok(id)
+    }
+
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
     }
 
     fn forget_some(&mut self) {

@@ -20,8 +20,8 @@ const ARROWS: &[Arrow] = &[
     Arrow { from: "polylogue-proto", to: &[], pure: true },
     Arrow { from: "polylogue-hub", to: &[], pure: true },
     Arrow { from: "polylogue-transcript", to: &[], pure: false },
-    Arrow { from: "polylogue-store", to: &["polylogue-hub"], pure: false },
     Arrow { from: "polylogue-gateway", to: &["polylogue-proto", "polylogue-hub"], pure: true },
+    Arrow { from: "polylogue-store", to: &["polylogue-hub"], pure: false },
     Arrow {
         from: "polylogue-server",
         to: &["polylogue-proto", "polylogue-hub", "polylogue-gateway", "polylogue-store"],
@@ -34,6 +34,7 @@ const ARROWS: &[Arrow] = &[
             "polylogue-proto",
             "polylogue-hub",
             "polylogue-gateway",
+            "polylogue-store",
             "polylogue-server",
             "polylogue-transcript",
         ],
@@ -41,7 +42,7 @@ const ARROWS: &[Arrow] = &[
     },
     Arrow {
         from: "polylogue-benches",
-        to: &["polylogue-proto", "polylogue-hub", "polylogue-gateway", "polylogue-server"],
+        to: &["polylogue-proto", "polylogue-hub", "polylogue-gateway", "polylogue-store", "polylogue-server"],
         pure: false,
     },
     Arrow { from: "xtask", to: &[], pure: false },

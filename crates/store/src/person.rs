@@ -1,0 +1,152 @@
+//! One person's data: given out, and erased.
+
+use std::io::Write;
+
+use hub::{Card, Dialect, FormerFace, Party};
+use rusqlite::{Connection, params};
+
+use crate::writer::remove;
+use crate::{Reader, StoreError, Writer};
+
+/// Messages that are erased in one transaction.
+const ERASED_AT_ONCE: i64 = 200;
+
+/// What was erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Erased {
+    /// Messages, topics and reactions.
+    pub messages: u64,
+    /// Conversations that nothing is left of.
+    pub conversations: u64,
+}
+
+impl Writer {
+    /// Erases what somebody has said, everywhere: for an account, all that was said while logged in to it. What others
+    /// have said stays, also to that person, but no longer says more of it than its name.
+    ///
+    /// This takes as long as reading all that is kept, and longer.
+    ///
+    /// # Errors
+    /// As the disk has it. Part may be erased then, and the rest when it is tried again.
+    pub fn erase(&mut self, party: &Party) -> Result<Erased, StoreError> {
+        // Numbers that are remembered may be those of faces that go.
+        self.known.forget();
+        let faces = faces(&self.db, party)?;
+        let mut erased = Erased::default();
+        let mut after = 0;
+        loop {
+            let change = self.db.transaction()?;
+            let ids: Vec<i64> = {
+                let mut find = change.prepare_cached(
+                    "SELECT id FROM event WHERE id > ?1 AND face IN (SELECT value FROM json_each(?2)) \
+                     ORDER BY id LIMIT ?3",
+                )?;
+                let found = find.query_map(params![after, faces, ERASED_AT_ONCE], |row| row.get(0))?;
+                found.collect::<Result<_, _>>()?
+            };
+            remove(&change, &ids)?;
+            change.commit()?;
+            erased.messages += ids.len() as u64;
+            match ids.last() {
+                Some(last) => after = *last,
+                None => break,
+            }
+        }
+        erased.conversations = self.erase_traces(party, &faces)?;
+        // The log still has the old pages.
+        self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(erased)
+    }
+
+    /// Erases who took part in what, empty conversations, and what is known of the person; how many conversations.
+    fn erase_traces(&mut self, party: &Party, faces: &str) -> Result<u64, StoreError> {
+        let change = self.db.transaction()?;
+        const EMPTY: &str = "SELECT history FROM party WHERE party = ?1 \
+             AND NOT EXISTS (SELECT 1 FROM event WHERE event.history = party.history)";
+        let empty: Vec<i64> = {
+            let mut find = change.prepare(EMPTY)?;
+            find.query_map([party.as_str()], |row| row.get(0))?.collect::<Result<_, _>>()?
+        };
+        for history in &empty {
+            change.execute("DELETE FROM party WHERE history = ?1", [history])?;
+            change.execute("DELETE FROM history WHERE id = ?1", [history])?;
+        }
+        change.execute("DELETE FROM party WHERE party = ?1", [party.as_str()])?;
+        change.execute(
+            "DELETE FROM face WHERE id IN (SELECT value FROM json_each(?1)) \
+             AND id NOT IN (SELECT whom FROM event WHERE whom IS NOT NULL)",
+            [faces],
+        )?;
+        // Those that were written to. One that would look like another stays as it is: then the other says the same.
+        change.execute(
+            "UPDATE OR IGNORE face SET username = '', host = '', account = '' \
+             WHERE id IN (SELECT value FROM json_each(?1))",
+            [faces],
+        )?;
+        change.commit()?;
+        Ok(empty.len() as u64)
+    }
+}
+
+impl Reader {
+    /// Writes what there is of somebody: what it has said anywhere, and its conversations with what others said in them.
+    /// A line of JSON each, oldest first; how many.
+    ///
+    /// # Errors
+    /// As the disk has it, or whoever takes it.
+    pub fn export(&mut self, party: &Party, out: &mut dyn Write) -> Result<u64, StoreError> {
+        let faces = faces(&self.db, party)?;
+        let mut find = self.db.prepare(
+            "SELECT json_object(
+               'id', format('%016x', event.id),
+               'time', strftime('%Y-%m-%dT%H:%M:%fZ', (event.id >> 20) / 1000.0, 'unixepoch'),
+               'room', iif(history.key GLOB '[#]*', history.name, NULL),
+               'to', t.name,
+               'from', f.name, 'nick', f.nick, 'username', f.username, 'host', f.host,
+               'account', nullif(f.account, ''), 'protocol', f.dialect,
+               'kind', CASE event.kind WHEN 3 THEN 'notice' WHEN 4 THEN 'action' WHEN 5 THEN 'tags' WHEN 6 THEN 'topic'
+                       ELSE 'message' END,
+               'text', event.text, 'tags', event.tags)
+             FROM event JOIN history ON history.id = event.history JOIN face f ON f.id = event.face
+               LEFT JOIN face t ON t.id = event.whom
+             WHERE event.face IN (SELECT value FROM json_each(?1))
+               OR event.history IN (SELECT history FROM party WHERE party = ?2)
+             ORDER BY event.id",
+        )?;
+        let mut rows = find.query(params![faces, party.as_str()])?;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            let line = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            writeln!(out, "{line}").map_err(StoreError::Output)?;
+            count += 1;
+        }
+        out.flush().map_err(StoreError::Output)?;
+        Ok(count)
+    }
+}
+
+/// The numbers of somebody's faces, as a JSON array.
+fn faces(db: &Connection, party: &Party) -> rusqlite::Result<String> {
+    let mut find = db.prepare("SELECT id, name, account FROM face")?;
+    let rows = find.query_map([], |row| {
+        let account: String = row.get(2)?;
+        let card = Card::former(FormerFace {
+            name: row.get(1)?,
+            nick: String::new(),
+            username: String::new(),
+            host: String::new(),
+            account: (!account.is_empty()).then_some(account),
+            dialect: Dialect::Irc,
+            bot: false,
+        });
+        Ok((row.get::<_, i64>(0)?, Party::of(&card)))
+    })?;
+    let mut ids = Vec::new();
+    for row in rows {
+        let (id, face) = row?;
+        if face == *party {
+            ids.push(id.to_string());
+        }
+    }
+    Ok(format!("[{}]", ids.join(",")))
+}

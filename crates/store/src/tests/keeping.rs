@@ -1,0 +1,209 @@
+//! What is kept comes back as it was, or not at all.
+
+use hub::{Kept, Kind, Recall, Scope, Shared, Style, Text, Window};
+use rusqlite::hooks::{AuthAction, Authorization};
+
+use super::*;
+
+/// Everything about an event but its address.
+fn shown(event: &Shared) -> String {
+    format!("{:?}", &**event)
+}
+
+#[track_caller]
+fn comes_back(kept: &Kept, recall: &Recall) {
+    let Kept::Event { event, .. } = kept else { panic!("{kept:?}") };
+    let mut store = Store::new();
+    store.keep(std::slice::from_ref(kept));
+    for _ in 0..2 {
+        let found = store.recall(recall);
+        assert_eq!(found.iter().map(shown).collect::<Vec<_>>(), [shown(event)]);
+        store = store.again();
+    }
+}
+
+fn everything(name: &str) -> Recall {
+    let mut recall = page(&[of_room(name)], Some(room(name)), Window::Latest(id(0)), 10);
+    if let Recall::Page { all_kinds, .. } = &mut recall {
+        *all_kinds = true;
+    }
+    recall
+}
+
+#[test]
+fn messages_come_back_as_they_were_said() {
+    for style in [Style::Plain, Style::Bare, Style::Notice, Style::Action] {
+        for (tags, seams) in [(None, None), (Some("+a=b;+c".into()), Some([3_usize, 70].as_slice().into()))] {
+            let kind = Kind::Message {
+                from: member("ana"),
+                scope: Scope::Room(room("Den")),
+                text: Text::kept("hi\nthere \u{2} 👍 'quoted' \"twice\""),
+                style,
+                tags,
+                seams,
+            };
+            comes_back(&in_room("Den", event(77, kind)), &everything("Den"));
+        }
+    }
+}
+
+#[test]
+fn faces_come_back_whatever_is_special_about_them() {
+    for dialect in Dialect::ALL {
+        let from = Arc::new(Card::former(FormerFace {
+            name: "Ana Lu".to_owned(),
+            nick: "Ana_Lu".to_owned(),
+            username: "~a".to_owned(),
+            host: "gate.example".to_owned(),
+            account: Some("analu".to_owned()),
+            dialect,
+            bot: true,
+        }));
+        comes_back(&said(9, "den", &from, "hi"), &everything("den"));
+    }
+}
+
+#[test]
+fn topics_and_reactions_come_back_when_they_are_wanted() {
+    let ana = person("ana");
+    comes_back(&topic(5, "den", &ana, Some("tea")), &everything("den"));
+    comes_back(&topic(5, "den", &ana, None), &everything("den"));
+    let tags = Kind::Tags {
+        from: ana.clone(),
+        scope: Scope::Room(room("den")),
+        tags: "+draft/react=👍".into(),
+        reaction: None,
+    };
+    comes_back(&in_room("den", event(6, tags)), &everything("den"));
+
+    let mut store = Store::new();
+    store.keep(&[topic(1, "den", &ana, Some("tea")), said(2, "den", &ana, "hi")]);
+    assert_eq!(store.all("den"), [1, 2]);
+    assert_eq!(store.page("den", Window::Latest(id(0)), 10), [2]);
+}
+
+#[test]
+fn private_messages_come_back_with_both_people() {
+    let (ana, bob) = (member("ana"), person("bob"));
+    let kept = wrote(8, &ana, &bob, "psst");
+    let Kept::Event { history, .. } = &kept else { unreachable!() };
+    comes_back(&kept, &page(std::slice::from_ref(history), None, Window::Latest(id(0)), 10));
+}
+
+#[test]
+fn what_is_no_event_of_a_history_is_not_kept() {
+    let mut store = Store::new();
+    let from = person("ana");
+    let scope = Scope::Room(room("den"));
+    let request = Kind::Message {
+        from: from.clone(),
+        scope: scope.clone(),
+        text: Text::kept("VERSION"),
+        style: Style::Request { answer: false },
+        tags: None,
+        seams: None,
+    };
+    let typing = Kind::Typing { from, scope, state: hub::Typing::Active };
+    store.keep(&[in_room("den", event(1, request)), in_room("den", event(2, typing))]);
+    assert_eq!((store.all("den"), store.count("event")), (vec![], 0));
+}
+
+#[test]
+fn what_was_taken_back_is_gone_and_its_words_too() {
+    let mut store = Store::new();
+    let ana = person("ana");
+    store.keep(&[said(1, "den", &ana, "zanzibar is far"), said(2, "den", &ana, "zanzibar is near")]);
+    assert_eq!(store.search("den", "zanzibar"), [1, 2]);
+    // One whose words are entered, and one whose words aren't yet.
+    store.keep(&[said(3, "den", &ana, "zanzibar again")]);
+    store.keep(&[took_back(4, "den", &ana, 1), took_back(5, "den", &ana, 3)]);
+    assert_eq!(store.all("den"), [2]);
+    assert_eq!(store.search("den", "zanzibar"), [2]);
+    assert_eq!(store.words("zanzibar"), 1);
+    let mut store = store.again();
+    assert_eq!((store.search("den", "zanzibar"), store.words("zanzibar")), (vec![2], 1));
+}
+
+#[test]
+fn nobody_takes_back_what_is_in_another_room() {
+    let mut store = Store::new();
+    let ana = person("ana");
+    store.keep(&[said(1, "den", &ana, "mine"), said(2, "hall", &ana, "other")]);
+    store.keep(&[
+        took_back(3, "hall", &ana, 1),
+        took_back(4, "attic", &ana, 2),
+        took_back(5, "den", &ana, 99),
+    ]);
+    assert_eq!((store.all("den"), store.all("hall")), (vec![1], vec![2]));
+}
+
+#[test]
+fn ids_go_on_after_the_last_even_if_it_was_taken_back() {
+    let mut store = Store::new();
+    let ana = person("ana");
+    store.keep(&[said(7, "den", &ana, "a"), said(9, "den", &ana, "b"), took_back(10, "den", &ana, 9)]);
+    let folder = store.close();
+    let (_, boot) = Writer::open(folder.path(), Durability::Process).unwrap();
+    assert_eq!(boot.last_event, id(9));
+}
+
+/// Has the database refuse to add words or events, as it would on a broken disk, from now on or no longer.
+fn refuse(store: &mut Store, table: Option<&'static str>) {
+    let hook = table.map(|table| {
+        move |context: rusqlite::hooks::AuthContext<'_>| match context.action {
+            AuthAction::Insert { table_name } if table_name == table => Authorization::Deny,
+            _ => Authorization::Allow,
+        }
+    });
+    store.writer.db.authorizer(hook).unwrap();
+    store.writer.db.flush_prepared_statement_cache();
+}
+
+#[test]
+fn a_batch_that_fails_leaves_nothing_behind() {
+    let (ana, bob) = (person("ana"), person("bob"));
+    for table in ["event", "face", "history", "party"] {
+        let mut store = Store::new();
+        store.keep(&[said(1, "den", &ana, "before")]);
+        let batch = [said(2, "den", &ana, "one"), wrote(3, &ana, &bob, "two"), took_back(4, "den", &ana, 1)];
+        refuse(&mut store, Some(table));
+        assert!(store.writer.keep(&batch).is_err(), "{table}");
+        assert_eq!(store.all("den"), [1], "{table}");
+        assert_eq!((store.count("face"), store.count("history"), store.count("party")), (1, 1, 0), "{table}");
+        // Numbers that were given in the failed batch are given again, to others.
+        refuse(&mut store, None);
+        store.keep(&[
+            said(5, "attic", &bob, "after"),
+            wrote(6, &bob, &ana, "too"),
+            said(7, "den", &ana, "and"),
+        ]);
+        assert_eq!((store.all("attic"), store.all("den")), (vec![5], vec![1, 7]), "{table}");
+        let mut store = store.again();
+        assert_eq!((store.all("attic"), store.all("den")), (vec![5], vec![1, 7]), "{table}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_as_one_and_passes() {
+    let mut store = Store::new();
+    let ana = person("ana");
+    store.keep(&[said(1, "den", &ana, "before")]);
+    let pages: u32 = store.writer.db.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    store.writer.db.pragma_update(None, "max_page_count", pages).unwrap();
+    let batch: Vec<Kept> = (2..200).map(|number| said(number, "den", &ana, &"long ".repeat(200))).collect();
+    let error = store.writer.keep(&batch).unwrap_err();
+    assert!(error.is_full(), "{error}");
+    assert_eq!(store.all("den"), [1]);
+    store.writer.db.pragma_update(None, "max_page_count", pages + 1_000).unwrap();
+    store.keep(&batch);
+    assert_eq!(store.all("den"), (1..200).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_event_is_kept_once() {
+    let mut store = Store::new();
+    let ana = person("ana");
+    store.keep(&[said(1, "den", &ana, "hi")]);
+    assert!(store.writer.keep(&[said(2, "den", &ana, "ho"), said(1, "den", &ana, "hi")]).is_err());
+    assert_eq!(store.all("den"), [1]);
+}

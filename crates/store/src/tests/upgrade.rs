@@ -1,0 +1,73 @@
+//! Stores that earlier versions have written.
+
+use super::*;
+use crate::SCHEMA_VERSION;
+
+/// What each version has written. A new one adds its own; what is here stays as it is.
+const WRITTEN: [(u32, &str); 1] = [(1, include_str!("../../fixtures/001.sql"))];
+
+#[test]
+fn every_earlier_version_opens_with_what_is_in_it() {
+    let versions: Vec<u32> = WRITTEN.iter().map(|(version, _)| *version).collect();
+    assert_eq!(versions, (1..=SCHEMA_VERSION).collect::<Vec<_>>(), "each version needs a fixture");
+    for (version, sql) in WRITTEN {
+        let folder = tempfile::tempdir().unwrap();
+        let db = rusqlite::Connection::open(folder.path().join(FILE_NAME)).unwrap();
+        db.execute_batch(sql).unwrap();
+        let written: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(written, version);
+        drop(db);
+        // Twice: what an upgrade leaves behind has to open as well.
+        let store = Store::open(folder);
+        assert_content(store, version);
+    }
+}
+
+fn assert_content(store: Store, version: u32) {
+    let mut store = store.again();
+    assert_eq!(
+        store.all("den"),
+        [1_782_579_200_000_001, 1_782_579_200_000_002, 1_782_579_200_000_005],
+        "{version}"
+    );
+    let events = store.recall(&page(&[of_room("den")], Some(room("den")), Window::Latest(id(0)), 9));
+    let shown: Vec<String> = events
+        .iter()
+        .map(|event| match &event.kind {
+            Kind::Message { from, text, style, tags, .. } => {
+                format!("{} {:?} {style:?} {} {tags:?}", from.hostmask(), from.account(), text.as_str())
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "Ana!~ana@gate.example Some(\"ana\") Plain good morning None",
+            "bob!rooms@localhost None Action waves Some(\"+a=b\")"
+        ],
+        "{version}"
+    );
+    // Words that were entered, and some that were not yet.
+    assert_eq!(store.search("den", "morning"), [1_782_579_200_000_001], "{version}");
+    assert_eq!(store.search("den", "waves"), [1_782_579_200_000_002], "{version}");
+    let party = Party::of(&member("ana"));
+    let conversation = HistoryKey::of_people(&[party.clone(), Party::of(&person("bob"))]);
+    let private = store.recall(&page(&[conversation], None, Window::Latest(id(0)), 9));
+    assert_eq!(ids(&private), [1_782_579_200_000_003], "{version}");
+    let recall = Recall::Search {
+        rooms: vec![],
+        party: Some(party),
+        histories: None,
+        floor: id(0),
+        wanted: Wanted { text: "psst".to_owned(), ..Wanted::default() },
+        limit: 9,
+    };
+    assert_eq!(ids(&store.recall(&recall)), [1_782_579_200_000_003], "{version}");
+    // Closed when the server ended: the next of its name sees nothing of it.
+    assert_eq!(store.all("cellar"), [], "{version}");
+    let folder = store.close();
+    let (_, boot) = Writer::open(folder.path(), Durability::Process).unwrap();
+    assert_eq!(boot.last_event, id(1_782_579_200_000_009), "{version}");
+    let _ = crate::check(folder.path()).unwrap();
+}
