@@ -68,6 +68,8 @@ pub enum Close {
     Dismissed,
     /// The user was put out of the only room that the protocol knows.
     PutOut,
+    /// Nobody may come from the peer's address.
+    Banned,
     /// The server is going away.
     Shutdown,
 }
@@ -85,6 +87,7 @@ impl Close {
             Self::SlowReader { .. } => "slow_reader",
             Self::Dismissed => "dismissed",
             Self::PutOut => "put_out",
+            Self::Banned => "banned",
             Self::Shutdown => "shutdown",
         }
     }
@@ -103,6 +106,7 @@ impl std::fmt::Display for Close {
             }
             Self::Dismissed => f.write_str("the user was ended elsewhere"),
             Self::PutOut => f.write_str("the user was put out of its room"),
+            Self::Banned => f.write_str("the peer's address is banned"),
             Self::Shutdown => f.write_str("the server is going away"),
         }
     }

@@ -77,6 +77,9 @@ pub(crate) fn plain(event: &Event, space: Namespace) -> Option<Plain<'_>> {
             let text = format!("* {} took back a message{}", name(by), because(reason.as_deref()));
             done(by, Place::of(scope), text)
         }
+        Kind::Announcement { from, text } => {
+            Some(Plain { from, place: Place::Private { named: 1 }, text: Cow::Borrowed(text.as_str()) })
+        }
         // Not to be shown to those whom it isn't for; see [`invited`].
         Kind::Invite { .. }
         // These have no author among the people.

@@ -44,6 +44,14 @@ pub trait Session: Send {
     /// The server is going away: say goodbye in the protocol's way and close.
     fn on_shutdown(&mut self, now: Now, out: &mut Outbox);
 
+    /// The server doesn't take the newcomer: say why as far as the protocol can, and close. Called in place of
+    /// anything else.
+    fn on_turned_away(&mut self, now: Now, reason: &str, out: &mut Outbox) {
+        let _ = reason;
+        // The protocol's way of saying that the server goes away is its way of saying that it has no place.
+        self.on_shutdown(now, out);
+    }
+
     /// When [`Session::on_timer`] wants to be called next. Asked after every call.
     fn wake_at(&self) -> Option<Instant>;
 

@@ -197,6 +197,13 @@ pub enum Kind {
         /// Milliseconds since 1970.
         read_ms: u64,
     },
+    /// The server's own words to a person, or to everybody.
+    Announcement {
+        /// The face under which the server speaks.
+        from: Arc<Card>,
+        /// What.
+        text: Text,
+    },
     /// An operator's words to all who want to hear them.
     Wallops {
         /// Who.

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use smallvec::SmallVec;
 
 use crate::names::Key;
 use crate::{
-    Account, Card, Effect, EventId, Hub, Kind, Name, RoomCard, RoomName, Scope, Shared, Style, UserId,
+    Account, Card, Effect, EventId, Hub, Kind, Name, RoomCard, RoomName, Scope, ServerBan, Shared, Style, UserId,
 };
 
 /// Names a history: a room's, or that of a conversation. Whoever keeps it only compares.
@@ -137,6 +138,10 @@ pub enum Kept {
         /// When.
         at: EventId,
     },
+    /// Nobody from there may come any more. One for the same addresses is replaced.
+    Banned(ServerBan),
+    /// They may again.
+    Unbanned(IpNet),
 }
 
 /// Something to look up in what was kept. Answered by [`crate::Reply::Recalled`].
@@ -210,6 +215,13 @@ pub enum Recall {
         histories: Option<SmallVec<[HistoryKey; 2]>>,
         /// Nothing of conversations before this may be shown.
         floor: EventId,
+        /// What for.
+        wanted: Wanted,
+        /// At most so many.
+        limit: usize,
+    },
+    /// What was said with certain words in any room, also in those that are gone. Only for who runs the server.
+    SearchRooms {
         /// What for.
         wanted: Wanted,
         /// At most so many.

@@ -9,6 +9,7 @@
 //! sockets (`server`).
 
 mod accounts;
+mod admin;
 mod ask;
 mod card;
 mod command;
@@ -45,6 +46,7 @@ mod text;
 mod watch;
 
 pub use accounts::{Account, AppPassword, Credentials, Fingerprint, Proof, SCRAM_ITERATIONS, ScramKeys};
+pub use admin::{ServerBan, SessionInfo};
 pub use card::{Card, FormerFace, RoomCard};
 pub use command::{ClientProfile, Command, Entrance, Leg, Login, Origin, Say, To, Verdict};
 pub use config::HubConfig;

@@ -203,7 +203,7 @@ impl Hub {
 
     /// Takes a member out of a room without a word, and the room away if nobody is left. Whether its coming had
     /// been told, unless it was no member.
-    fn take_out(&mut self, user: UserId, id: RoomId, fx: &mut Vec<Effect>) -> Option<bool> {
+    pub(crate) fn take_out(&mut self, user: UserId, id: RoomId, fx: &mut Vec<Effect>) -> Option<bool> {
         if let Some(entry) = self.users.get_mut(&user) {
             entry.rooms.retain(|room| *room != id);
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::{Audience, Effect, Hub, Kind, Now, SessionId, UserId};
+use crate::{Audience, Card, Effect, Hub, Kind, Now, SessionId, UserId};
 
 /// What is to be told, to whom and when.
 #[derive(Debug, Default)]
@@ -50,13 +50,19 @@ impl Hub {
 
     /// Tells the list to all who asked for it.
     pub(crate) fn roster_tell(&mut self, now: Now, fx: &mut Vec<Effect>) {
+        self.roster_tell_with(now, None, fx);
+    }
+
+    /// Tells the list with somebody in it who isn't present: the server, when it has something to say.
+    pub(crate) fn roster_tell_with(&mut self, now: Now, also: Option<Arc<Card>>, fx: &mut Vec<Effect>) {
         self.roster.due = None;
         self.roster.unserved = false;
         if self.roster.subscribers.is_empty() {
             return;
         }
-        let present: Vec<_> = self.present().cloned().collect();
+        let mut present: Vec<_> = self.present().cloned().collect();
         self.roster.listed = present.last().map(|card| card.user());
+        present.extend(also);
         let to: Arc<[SessionId]> = self.roster.subscribers.iter().copied().collect();
         let event = self.event(now, Kind::Roster { present });
         fx.push(Effect::Deliver { to: Audience::Many(to), event });

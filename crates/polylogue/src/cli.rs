@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::admin::Admin;
 use crate::config::{Level, Listen};
 
 /// One chat server, every client.
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// As serve, on one port, spelled as the tcp_chat package spells it
     Server(Server),
+    /// Give a running server orders: see and end sessions, rooms and bans, speak to everybody, search, end it
+    Admin(Admin),
     /// Print the configuration file with all keys and their defaults
     Config,
     /// Make a server operator: asks for a password and prints the line for the configuration file
@@ -94,6 +97,9 @@ pub(crate) struct Common {
     /// Keep nothing: what was said is gone when the server ends
     #[arg(long)]
     pub(crate) ephemeral: bool,
+    /// The socket that `polylogue admin` uses; else it is admin.sock in the data folder
+    #[arg(long, value_name = "PATH")]
+    pub(crate) admin_socket: Option<PathBuf>,
     /// The room that whoever names no room is in
     #[arg(long, value_name = "NAME")]
     pub(crate) lobby: Option<String>,

@@ -1,5 +1,6 @@
 //! One chat server, every client: the command line. A folder per command.
 
+mod admin;
 mod cli;
 mod config;
 mod failure;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(arguments) => Plan::from_serve(arguments).and_then(serve::run),
         Command::Server(arguments) => Plan::from_server(arguments).and_then(serve::run),
+        Command::Admin(arguments) => admin::run(&arguments),
         Command::Operator(arguments) => operator::run(&arguments),
         Command::Config => config::run().map_err(Into::into),
     };

@@ -29,6 +29,17 @@ pub struct ServerConfig {
     pub reload: Reload,
     /// Where to keep what is said; `None`: nothing is kept.
     pub store: Option<StoreConfig>,
+    /// Where whoever runs the server gives it orders; `None`: nowhere.
+    pub admin: Option<AdminSocket>,
+}
+
+/// The socket where whoever runs the server gives it orders. Nobody else can connect to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminSocket {
+    /// The socket's file.
+    pub path: PathBuf,
+    /// Whether the server can do without it if it can't be had.
+    pub optional: bool,
 }
 
 /// Where and how what is said is kept.

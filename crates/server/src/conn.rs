@@ -19,9 +19,10 @@ use bytes::Bytes;
 use gateway::bridge::RingSession;
 use gateway::detect::Detector;
 use gateway::{Carrier, Close, Opening, Outbox, Session};
-use hub::{CallId, Dialect, Now, Origin, Refusal, Reply, SessionId, Shared as Event};
+use hub::{CallId, Dialect, Now, Origin, Reply, SessionId, Shared as Event};
 use mio::net::TcpStream;
 
+use crate::drain::TurnedAway;
 use crate::inbox::Newcomer;
 use crate::metrics::Kind;
 use crate::queue::WriteQueue;
@@ -54,8 +55,8 @@ pub(crate) struct Conn {
     pub(crate) armed: Option<Instant>,
     /// The protocol of the listener that it came to.
     pub(crate) pinned: Option<Dialect>,
-    /// The server is full: say so as soon as the protocol is known.
-    pub(crate) turned_away: bool,
+    /// Why it isn't taken: it is told as soon as the protocol is known.
+    pub(crate) turned_away: Option<Box<TurnedAway>>,
     /// Among those that the turn looks at when it flushes.
     pub(crate) marked: bool,
     /// The socket takes no more until it says so.
@@ -92,11 +93,12 @@ impl Conn {
     /// A connection that was accepted.
     pub(crate) fn accepted(id: SessionId, newcomer: Newcomer, turn: &mut Turn) -> Self {
         let Newcomer { socket, peer, pinned, turned_away } = newcomer;
-        let patience = if turned_away { turn.shared.limits.linger } else { turn.shared.settings.silence };
+        let patience =
+            if turned_away.is_some() { turn.shared.limits.linger } else { turn.shared.settings.silence };
         let mut conn =
             Self::new(id, socket, peer, Stage::Undecided(Detector::default()), Kind::Undecided, turn);
         conn.deadline = Some(turn.now.at + patience);
-        (conn.pinned, conn.turned_away) = (pinned, turned_away);
+        (conn.pinned, conn.turned_away) = (pinned, turned_away.map(Box::new));
         conn.rearm(turn);
         conn
     }
@@ -137,7 +139,7 @@ impl Conn {
             deadline: None,
             armed: None,
             pinned: None,
-            turned_away: false,
+            turned_away: None,
             marked: false,
             blocked: false,
             unread: false,
@@ -194,18 +196,23 @@ impl Conn {
         let certificate = self.tls.as_ref().and_then(|tls| tls.fingerprint());
         let opening = Opening { room, carrier, certificate };
         let mut session = gateway::open(&turn.shared.settings, origin, turn.now, opening);
-        if self.turned_away {
-            // The protocol's way of saying that the server goes away is its way of saying that it has no place.
+        if let Some(why) = self.turned_away(turn) {
             let mut out = Outbox::default();
-            session.on_shutdown(turn.now, &mut out);
+            session.on_turned_away(turn.now, &why.to_string(), &mut out);
             for message in out.wire.drain(..) {
                 self.push_message(message, turn);
             }
-            return self.close(&Close::Refused(Refusal::ServerFull { what: "connections" }), turn);
+            return self.close(&why.close(), turn);
         }
         self.deadline = self.websocket.is_some().then(|| turn.now.at + turn.shared.limits.websocket_ping);
         turn.asks.push(Ask::Open { session: self.id, origin });
         self.start(session, dialect, turn);
+    }
+
+    /// Why the newcomer isn't taken, if it isn't. A ban may have been set since it came.
+    pub(crate) fn turned_away(&self, turn: &Turn) -> Option<TurnedAway> {
+        let banned = || turn.shared.bans.find(self.peer.ip(), turn.now.unix_ms).map(TurnedAway::Banned);
+        self.turned_away.as_deref().cloned().or_else(banned)
     }
 
     /// The waiting bridge client that was dialled has answered.

@@ -12,6 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hub::{Audience, CallId, Reply, SessionId, Shared};
 use mio::net::TcpStream;
 
+use crate::drain::TurnedAway;
+
 /// Something for a reactor to do.
 #[derive(Debug)]
 pub(crate) enum News {
@@ -32,8 +34,8 @@ pub(crate) struct Newcomer {
     pub(crate) peer: SocketAddr,
     /// The protocol of the listener that it came to, if pinned.
     pub(crate) pinned: Option<hub::Dialect>,
-    /// The server is full: it is only told so.
-    pub(crate) turned_away: bool,
+    /// It isn't taken, and only told so.
+    pub(crate) turned_away: Option<TurnedAway>,
 }
 
 /// How many news may wait for a reactor before the others stop reading until it has caught up.

@@ -9,7 +9,8 @@ use hub::Dialect;
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::conn::{Conn, Stage};
-use crate::http::head::{BUSY, Head, Protocol, read_head};
+use crate::drain::TurnedAway;
+use crate::http::head::{BUSY, FORBIDDEN, Head, Protocol, read_head};
 use crate::metrics::Kind;
 use crate::turn::Turn;
 use crate::ws::{self, Failure, Incoming, WebSocket};
@@ -112,6 +113,7 @@ impl Conn {
     }
 
     fn on_head(&mut self, new: usize, turn: &mut Turn) {
+        let turned_away = self.turned_away(turn);
         let Stage::Http(head) = &mut self.stage else { return };
         match read_head(head, new, self.pinned.is_none()) {
             Head::Partial => {}
@@ -119,7 +121,12 @@ impl Conn {
                 self.push(None, Bytes::from_static(answer.as_bytes()), turn);
                 self.end("bad_request", &"the HTTP request can't be served", turn);
             }
-            Head::Web if self.turned_away || turn.shared.web.is_full() => {
+            Head::Web if matches!(turned_away, Some(TurnedAway::Banned(_))) => {
+                self.push(None, Bytes::from_static(FORBIDDEN.as_bytes()), turn);
+                self.close(&Close::Banned, turn);
+            }
+            // A monitor that asks how the server is wants an answer also while it waits for everybody to leave.
+            Head::Web if turned_away == Some(TurnedAway::Full) || turn.shared.web.is_full() => {
                 self.push(None, Bytes::from_static(BUSY.as_bytes()), turn);
                 self.end("server_full", &"too many web requests", turn);
             }

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use hub::{Effect, EventId, Kept, Outcome, Recall, Recalled, Refusal, Reply, SessionId};
 use store::{Reader, StoreError, Writer};
+use tokio::sync::oneshot;
 
 use crate::shared::Shared;
 
@@ -55,11 +56,29 @@ struct Queue {
 struct Turn {
     shard: u8,
     effects: Vec<Effect>,
+    after: Option<After>,
+}
+
+/// What is to be done when a turn is kept and posted.
+#[derive(Debug)]
+pub(crate) enum After {
+    /// Say whether it could be kept.
+    Tell(oneshot::Sender<bool>),
+    /// Look something up.
+    Recall(Box<Recall>, oneshot::Sender<Recalled>),
+}
+
+/// Who wants something looked up.
+#[derive(Debug)]
+enum Asker {
+    Session(SessionId),
+    /// Whoever runs the server.
+    Outside(oneshot::Sender<Recalled>),
 }
 
 #[derive(Debug, Default)]
 struct Recalls {
-    waiting: VecDeque<(SessionId, Box<Recall>)>,
+    waiting: VecDeque<(Asker, Box<Recall>)>,
     ended: bool,
 }
 
@@ -73,12 +92,12 @@ impl Journal {
     }
 
     /// Takes what has to wait; whether it did. Called with the hub locked, so that nothing comes in between.
-    pub(crate) fn take(&self, shard: u8, effects: &mut Vec<Effect>) -> bool {
+    pub(crate) fn take(&self, shard: u8, effects: &mut Vec<Effect>, after: Option<After>) -> bool {
         let mut queue = self.lock();
-        let needed = queue.busy || !queue.turns.is_empty() || effects.iter().any(waits);
-        if needed && !effects.is_empty() {
+        let needed = queue.busy || !queue.turns.is_empty() || after.is_some() || effects.iter().any(waits);
+        if needed && !(effects.is_empty() && after.is_none()) {
             self.waiting.fetch_add(effects.len(), Ordering::Relaxed);
-            queue.turns.push_back(Turn { shard, effects: std::mem::take(effects) });
+            queue.turns.push_back(Turn { shard, effects: std::mem::take(effects), after });
             self.more.notify_one();
         }
         needed
@@ -117,7 +136,7 @@ impl Journal {
     }
 
     /// Puts something in line to be looked up; whether there was room.
-    fn recall(&self, to: SessionId, recall: Box<Recall>) -> bool {
+    fn recall(&self, to: Asker, recall: Box<Recall>) -> bool {
         let mut recalls = self.lock_recalls();
         let has_room = recalls.waiting.len() < RECALLS_MAX;
         if has_room {
@@ -127,7 +146,12 @@ impl Journal {
         has_room
     }
 
-    fn next_recall(&self) -> Option<(SessionId, Box<Recall>)> {
+    /// Whether the disk can't be written to.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    fn next_recall(&self) -> Option<(Asker, Box<Recall>)> {
         let waiting = |recalls: &mut Recalls| recalls.waiting.is_empty() && !recalls.ended;
         let mut recalls = self
             .more_recalls
@@ -158,7 +182,10 @@ pub(crate) fn run(shared: &Shared, mut writer: Writer) {
             _ => None,
         });
         let tried = kept.next().map(|first| writer.keep(std::iter::once(first).chain(kept)));
-        if effects().any(|effect| matches!(effect, Effect::Recall { recall, .. } if is_search(recall))) {
+        let searches = |effect: &Effect| matches!(effect, Effect::Recall { recall, .. } if is_search(recall));
+        let search_after =
+            |turn: &Turn| matches!(&turn.after, Some(After::Recall(recall, _)) if is_search(recall));
+        if effects().any(searches) || turns.iter().any(search_after) {
             enter_words(&mut writer, true, shared);
         }
         let count = effects().count();
@@ -170,9 +197,16 @@ pub(crate) fn run(shared: &Shared, mut writer: Writer) {
             shared.post_kept(turn.shard, &mut turn.effects);
             // Only now: what is found must not come before what it belongs to.
             for (to, recall) in recalls {
-                if !shared.journal.recall(to, recall) {
+                if !shared.journal.recall(Asker::Session(to), recall) {
                     shared.reply(to, Reply::Recalled(Recalled::Failed));
                 }
+            }
+            match turn.after {
+                None => {}
+                // Who asked may have gone.
+                Some(After::Tell(tell)) => drop(tell.send(!matches!(tried, Some(Err(_))))),
+                // If there is no room, the question is dropped, and that is an answer.
+                Some(After::Recall(recall, to)) => drop(shared.journal.recall(Asker::Outside(to), recall)),
             }
         }
         // Where nothing was to be kept, nothing is learned of the disk.
@@ -200,7 +234,7 @@ fn take_recalls(effects: &mut Vec<Effect>) -> Vec<(SessionId, Box<Recall>)> {
 }
 
 fn is_search(recall: &Recall) -> bool {
-    matches!(recall, Recall::Search { .. })
+    matches!(recall, Recall::Search { .. } | Recall::SearchRooms { .. })
 }
 
 /// Enters words for searching: all that there are, or for as long as nobody waits.
@@ -279,6 +313,10 @@ pub(crate) fn run_reader(shared: &Shared, mut reader: Reader) {
             tracing::error!(%error, "what was kept can't be looked up");
             Recalled::Failed
         });
-        shared.reply(to, Reply::Recalled(found));
+        match to {
+            Asker::Session(to) => shared.reply(to, Reply::Recalled(found)),
+            // Who asked may have gone.
+            Asker::Outside(to) => drop(to.send(found)),
+        }
     }
 }

@@ -21,8 +21,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod admin;
+mod bans;
 mod config;
 mod conn;
+mod drain;
 mod http;
 mod inbox;
 mod intake;
@@ -42,7 +45,8 @@ mod turn;
 mod verify;
 mod ws;
 
-pub use config::{Limits, Listener, Reload, ServerConfig, StoreConfig};
+pub use admin::AdminError;
+pub use config::{AdminSocket, Limits, Listener, Reload, ServerConfig, StoreConfig};
 pub use joining::{Hint, hints};
 pub use listen::{BindError, PortError};
 pub use server::{Handle, Server};

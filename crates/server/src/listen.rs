@@ -11,6 +11,7 @@ use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::Listener;
+use crate::admin::AdminError;
 use crate::inbox::Newcomer;
 use crate::shared::Shared;
 use crate::tls::TlsError;
@@ -39,6 +40,9 @@ pub enum BindError {
     /// The hub can't be made of its configuration.
     #[error("the hub's configuration: {0}")]
     Hub(#[from] hub::Refusal),
+    /// The socket for orders can't be had.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// Nothing can be kept.
     #[error("nothing can be kept: {0}")]
     Store(#[from] store::StoreError),
@@ -160,9 +164,9 @@ impl Door {
             match listener.accept() {
                 Ok((socket, peer)) => match shared.admit(peer.ip(), TURNED_AWAY_MAX) {
                     Ok(()) => {
-                        let turned_away = shared.is_full();
-                        if turned_away {
-                            self.complaints.refuse(now, shared, "connections");
+                        let turned_away = shared.turns_away(peer.ip());
+                        if let Some(why) = &turned_away {
+                            self.complaints.refuse(now, shared, why.word());
                         }
                         shared.metrics.accepted();
                         take(Newcomer { socket, peer, pinned: *pinned, turned_away });

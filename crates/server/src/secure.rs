@@ -55,7 +55,7 @@ impl Conn {
         if let Some(tls) = &self.tls {
             tracing::debug!(peer = %self.peer, tls = tls.describe(), "handshake done");
         }
-        if !self.turned_away {
+        if self.turned_away.is_none() {
             self.deadline = Some(turn.now.at + turn.shared.settings.silence);
         }
     }

@@ -9,13 +9,14 @@ use gateway::{IrcLimits, IrcLines, Sts};
 use hub::{Dialect, Hub, Registration};
 use store::Writer;
 
+use crate::admin;
 use crate::http::{Web, WebService};
 use crate::inbox::poll_and_inbox;
 use crate::joining;
 use crate::journal;
 use crate::listen::{self, BindError, Door, PortError};
 use crate::reactor::{Reactor, WAKER};
-use crate::shared::{REACTORS_MAX, Shared};
+use crate::shared::{Past, REACTORS_MAX, Shared};
 use crate::tls::{Acceptor, TlsError, TlsFiles};
 use crate::verify;
 use crate::{Limits, ServerConfig};
@@ -47,7 +48,8 @@ impl Server {
     /// # Errors
     /// If a port that isn't optional can't be had, or the configuration is no good.
     pub fn bind(config: ServerConfig) -> Result<Self, BindError> {
-        let ServerConfig { listeners, tls, reactors, limits, mut settings, mut hub, reload, store } = config;
+        let ServerConfig { listeners, tls, reactors, limits, mut settings, mut hub, reload, store, admin } =
+            config;
         let acceptor = Acceptor::default();
         if let Some(files) = &tls {
             acceptor.load(files)?;
@@ -56,6 +58,8 @@ impl Server {
         settings.keeps = store.is_some();
         settings.irc_limits = IrcLimits::of(&hub);
         settings.irc_lines = IrcLines { per_s: hub.messages_per_s, burst: hub.messages_burst };
+        let folder = store.as_ref().map(|store| store.folder.clone());
+        let mut past = Past { folder, ..Past::default() };
         let store = store.map(|store| Writer::open(&store.folder, store.durability)).transpose()?;
         hub.keeps = store.is_some();
         // Kept, so that hosts look the same from one run to the next.
@@ -71,8 +75,11 @@ impl Server {
             hub.continue_after(boot.last_event);
             hub.load_accounts(boot.accounts, boot.seen);
             hub.load_markers(boot.markers);
+            past.bans = boot.bans;
             writer
         });
+        // After the store: whoever has that has the folder.
+        let admin = admin.map(|socket| admin::open(&socket)).transpose()?.flatten();
         let mut bound = Vec::new();
         let mut listening = Vec::new();
         let mut warnings = Vec::new();
@@ -103,14 +110,14 @@ impl Server {
         let limits = within_open_files(limits);
         let (web, visits) = Web::new(limits.http_connections_max);
         let shared =
-            Arc::new(Shared::new(hub, inboxes, settings, limits, listening, (web, reload), acceptor));
+            Arc::new(Shared::new((hub, past), inboxes, settings, limits, listening, (web, reload), acceptor));
         let mut door = Some(Door::new(bound));
         let reactors = polls
             .into_iter()
             .enumerate()
             .map(|(shard, poll)| Reactor::new(shard as u8, poll, shared.clone(), door.take()))
             .collect::<Result<Vec<_>, _>>()?;
-        let web = WebService::new(visits, shared.clone())?;
+        let web = WebService::new(visits, shared.clone(), admin)?;
         Ok(Self { shared, reactors, web, store, warnings })
     }
 

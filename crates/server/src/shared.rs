@@ -5,19 +5,24 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use gateway::Settings;
 use hub::{
-    Audience, CallId, Command, Credentials, Dialect, Effect, Hub, Now, Origin, Purpose, Reply, SessionId,
+    Audience, CallId, Command, Credentials, Dialect, Effect, Hub, Now, Origin, Purpose, Recall, Recalled, Reply,
+    ServerBan, SessionId,
 };
 use rustc_hash::FxHashMap;
+use tokio::sync::oneshot;
 
+use crate::bans::Bans;
+use crate::drain::{Drain, TurnedAway};
 use crate::http::Web;
 use crate::inbox::{Inbox, Newcomer, News};
-use crate::journal::Journal;
+use crate::journal::{After, Journal};
 use crate::metrics::{Metrics, Snapshot};
 use crate::tls::Acceptor;
 use crate::verify::{Verifier, Work};
@@ -47,11 +52,23 @@ pub(crate) struct Shared {
     per_address: Mutex<FxHashMap<IpAddr, usize>>,
     pub(crate) verifier: Verifier,
     pub(crate) journal: Journal,
+    /// The folder that things are kept in, if they are.
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) bans: Bans,
+    pub(crate) drain: Drain,
     /// Has the configuration read again, elsewhere.
     reload: Reload,
     stopping: AtomicBool,
     /// When the hub wants to be woken, in nanoseconds of [`Clock`]; `u64::MAX`: never.
     hub_wake_ns: AtomicU64,
+}
+
+/// What an earlier run of the server has left.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    /// Where it is kept, if anything is.
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) bans: Vec<ServerBan>,
 }
 
 /// Something to tell the hub.
@@ -66,7 +83,7 @@ pub(crate) enum Ask {
 
 impl Shared {
     pub(crate) fn new(
-        hub: Hub,
+        (hub, past): (Hub, Past),
         inboxes: Vec<Inbox>,
         mut settings: Settings,
         limits: Limits,
@@ -93,6 +110,9 @@ impl Shared {
             per_address: Mutex::default(),
             verifier: Verifier::default(),
             journal: Journal::default(),
+            folder: past.folder,
+            bans: Bans::new(past.bans),
+            drain: Drain::default(),
             reload,
             stopping: AtomicBool::new(false),
             hub_wake_ns: AtomicU64::new(u64::MAX),
@@ -153,10 +173,20 @@ impl Shared {
     }
 
     fn with_hub(&self, shard: u8, fx: &mut Vec<Effect>, act: impl FnOnce(&mut Hub, &mut Vec<Effect>)) {
+        self.with_hub_and_after(shard, fx, None, act);
+    }
+
+    fn with_hub_and_after<T>(
+        &self,
+        shard: u8,
+        fx: &mut Vec<Effect>,
+        after: Option<After>,
+        act: impl FnOnce(&mut Hub, &mut Vec<Effect>) -> T,
+    ) -> T {
         let mut hub = self.hub();
-        act(&mut hub, fx);
+        let done = act(&mut hub, fx);
         let keeps = hub.config().keeps;
-        let mut touched = if keeps && self.journal.take(shard, fx) { 0 } else { self.post(shard, fx) };
+        let mut touched = if keeps && self.journal.take(shard, fx, after) { 0 } else { self.post(shard, fx) };
         let wake_ns = hub.wake_at().map_or(u64::MAX, |at| {
             u64::try_from(at.saturating_duration_since(self.clock.start).as_nanos()).unwrap_or(u64::MAX)
         });
@@ -170,6 +200,7 @@ impl Shared {
         for other in bits(touched) {
             self.inboxes[other].wake();
         }
+        done
     }
 
     /// Posts what has waited for something to be kept.
@@ -185,6 +216,40 @@ impl Shared {
             inbox.lock().push(News::Reply { to, reply });
             inbox.wake();
         }
+    }
+
+    /// Does what whoever runs the server wants done. What comes second is known when it is kept, or isn't; if
+    /// nothing is kept here, it is an error.
+    pub(crate) fn by_order<T>(
+        &self,
+        act: impl FnOnce(&mut Hub, Now, &mut Vec<Effect>) -> T,
+    ) -> (T, oneshot::Receiver<bool>) {
+        let (tell, kept) = oneshot::channel();
+        let now = self.clock.now();
+        let after = Some(After::Tell(tell));
+        let done = self.with_hub_and_after(0, &mut Vec::new(), after, |hub, fx| act(hub, now, fx));
+        self.inboxes[0].wake();
+        (done, kept)
+    }
+
+    /// Has something looked up, when everything that was to be kept before is. It is an error if nothing is kept
+    /// here, or too much is waiting.
+    pub(crate) fn recall(&self, recall: Recall) -> oneshot::Receiver<Recalled> {
+        let (answer, recalled) = oneshot::channel();
+        let after = Some(After::Recall(Box::new(recall), answer));
+        self.with_hub_and_after(0, &mut Vec::new(), after, |_, _| ());
+        recalled
+    }
+
+    /// Why a newcomer from there isn't taken now, if it isn't.
+    pub(crate) fn turns_away(&self, address: IpAddr) -> Option<TurnedAway> {
+        if let Some(reason) = self.bans.find(address, self.clock.now().unix_ms) {
+            return Some(TurnedAway::Banned(reason));
+        }
+        if self.drain.is_on() {
+            return Some(TurnedAway::Draining);
+        }
+        self.is_full().then_some(TurnedAway::Full)
     }
 
     /// Tells those who run the server something.
@@ -336,6 +401,11 @@ impl Shared {
                 per_address.remove(&address);
             }
         }
+    }
+
+    /// How many connections there are.
+    pub(crate) fn connection_count(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Whether there are as many connections as there may be.

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod backup;
+mod bans;
 mod error;
 mod expire;
 mod lock;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use std::sync::Arc;
 
-use hub::{EventId, HistoryKey, Party, Recall, Recalled, RoomCard, Shared, Wanted, Window};
+use hub::{EventId, HistoryKey, Party, Recall, Recalled, RoomCard, RoomName, Shared, Wanted, Window};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::row::{self, COLUMNS, TABLES, kind};
@@ -104,6 +104,7 @@ impl Reader {
                 }
                 Ok(Recalled::Events(self.search(&places, wanted, *limit)?))
             }
+            Recall::SearchRooms { wanted, limit } => Ok(Recalled::Events(self.search_rooms(wanted, *limit)?)),
         }
     }
 
@@ -275,15 +276,32 @@ impl Reader {
         Ok(Recalled::Targets(names))
     }
 
-    fn search(&self, places: &[Place<'_>], wanted: &Wanted, limit: usize) -> rusqlite::Result<Vec<Shared>> {
-        let first = wanted.after.map_or(0, |after| bits(after).saturating_add(1));
-        let last = wanted.before.map_or(i64::MAX, |before| bits(before).saturating_sub(1));
+    /// Looks in every room that is or was.
+    fn search_rooms(&self, wanted: &Wanted, limit: usize) -> rusqlite::Result<Vec<Shared>> {
+        let (first, last) = bounds(wanted);
         let terms = terms(&wanted.text);
-        let filter = if terms.is_empty() {
-            "?4 = ''"
-        } else {
-            "event.id IN (SELECT rowid FROM words WHERE words MATCH ?4 AND rowid BETWEEN ?2 AND ?3)"
-        };
+        let filter = filter(&terms);
+        let mut find = self.db.prepare_cached(&format!(
+            "SELECT {COLUMNS}, history.name AS room FROM {TABLES} JOIN history ON history.id = event.history \
+             WHERE history.key LIKE ?1 AND event.id BETWEEN ?2 AND ?3 AND event.id >= history.begins AND {filter} \
+             AND event.kind <= ?5 AND (?6 IS NULL OR lower(f.nick) = lower(?6) OR lower(f.name) = lower(?6)) \
+             ORDER BY event.id DESC LIMIT ?7"
+        ))?;
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let bound = params!["#%", first, last, terms, kind::LAST_SAID, wanted.from, most];
+        let rows = find.query_map(bound, |row| {
+            let name: String = row.get("room")?;
+            row::event(row, Some(&Arc::new(RoomCard::former(RoomName::kept(&name)))))
+        })?;
+        let mut events = rows.collect::<Result<Vec<_>, _>>()?;
+        events.reverse();
+        Ok(events)
+    }
+
+    fn search(&self, places: &[Place<'_>], wanted: &Wanted, limit: usize) -> rusqlite::Result<Vec<Shared>> {
+        let (first, last) = bounds(wanted);
+        let terms = terms(&wanted.text);
+        let filter = filter(&terms);
         let mut find = self.db.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM {TABLES} WHERE event.history = ?1 AND event.id BETWEEN ?2 AND ?3 AND {filter} \
              AND event.kind <= ?5 AND (?6 IS NULL OR lower(f.nick) = lower(?6) OR lower(f.name) = lower(?6)) \
@@ -302,6 +320,21 @@ impl Reader {
         let more = events.len().saturating_sub(limit);
         events.drain(..more);
         Ok(events)
+    }
+}
+
+/// The first and the last id that are wanted.
+fn bounds(wanted: &Wanted) -> (i64, i64) {
+    let first = wanted.after.map_or(0, |after| bits(after).saturating_add(1));
+    (first, wanted.before.map_or(i64::MAX, |before| bits(before).saturating_sub(1)))
+}
+
+/// What finds the terms (`?4`) between the bounds (`?2`, `?3`).
+fn filter(terms: &str) -> &'static str {
+    if terms.is_empty() {
+        "?4 = ''"
+    } else {
+        "event.id IN (SELECT rowid FROM words WHERE words MATCH ?4 AND rowid BETWEEN ?2 AND ?3)"
     }
 }
 

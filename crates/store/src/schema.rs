@@ -8,8 +8,11 @@ use rusqlite::{Connection, OpenFlags};
 use crate::StoreError;
 
 /// Each step from one version to the next. What is here once was released stays as it is.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/001_history.sql"), include_str!("../migrations/002_accounts.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/001_history.sql"),
+    include_str!("../migrations/002_accounts.sql"),
+    include_str!("../migrations/003_bans.sql"),
+];
 
 /// The version that this program writes.
 pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;

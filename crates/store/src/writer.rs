@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hub::{Account, Card, EventId, HistoryKey, Kept, Kind, Party, RoomName, Scope, Shared};
+use hub::{Account, Card, EventId, HistoryKey, Kept, Kind, Party, RoomName, Scope, ServerBan, Shared};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use rustc_hash::FxHashMap;
 
 use crate::accounts;
+use crate::bans;
 use crate::expire::Expiry;
 use crate::lock::Lock;
 use crate::row::{self, Said, kind};
@@ -31,6 +32,8 @@ pub struct Boot {
     pub markers: Vec<(String, String, u64)>,
     /// What nobody else knows, the same from one run to the next.
     pub secret: [u8; 32],
+    /// From where nobody may come.
+    pub bans: Vec<ServerBan>,
 }
 
 /// Keeps what is to be kept. There is one for each database: a lock in the folder sees to it.
@@ -80,6 +83,7 @@ impl Writer {
             accounts: accounts::all(&self.db)?,
             seen: accounts::all_seen(&self.db, last)?,
             markers: accounts::all_markers(&self.db)?,
+            bans: bans::all(&self.db)?,
             secret: self
                 .db
                 .query_row("SELECT value FROM secret WHERE key = 'server'", [], |row| row.get(0))?,
@@ -181,6 +185,8 @@ fn keep_all<'k>(
             Kept::Marker { account, place, read_ms } => {
                 accounts::marker(&change, (account, place), *read_ms)?;
             }
+            Kept::Banned(ban) => bans::set(&change, ban)?,
+            Kept::Unbanned(net) => bans::lift(&change, *net)?,
             Kept::HistoryEnded { history, at } => {
                 change.execute(
                     "UPDATE history SET begins = ?2 + 1, sealed = 0 WHERE key = ?1",

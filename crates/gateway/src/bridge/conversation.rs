@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hub::{BridgeRequest, Card, Command, Now, Outcome, Reply, Shared, To, Token};
+use hub::{BridgeRequest, Card, Command, Kind, Now, Outcome, Reply, Shared, To, Token};
 use proto::bridge::{ServerFrame, peer};
 
 use super::gather::Gather;
@@ -125,6 +125,9 @@ impl Conversation {
     pub(super) fn on_event(&mut self, now: Now, event: &Shared, out: &mut Outbox) {
         let max = self.settings.legacy_bytes_max;
         let Some((from, _)) = wire::message(event, true, max) else { return };
+        if let Kind::Announcement { text, .. } = &event.kind {
+            return self.complain(now, false, text.as_str(), out);
+        }
         let named = self.partner.as_deref().is_some_and(|partner| partner != wire::name(from));
         if self.partner.is_none() {
             self.to = Some(wire::name(from).to_owned());

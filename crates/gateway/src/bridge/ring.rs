@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use hub::{Card, Command, Now, Origin, Outcome, Reply, Shared, To, Token};
+use hub::{Card, Command, Kind, Now, Origin, Outcome, Reply, Shared, To, Token};
 use proto::bridge::{Contact, OPENING_GAP, peer};
 
 use super::gather::Gather;
@@ -157,6 +157,10 @@ impl Talking {
         let max = self.settings.legacy_bytes_max;
         let Some((from, _)) = wire::message(event, true, max) else { return };
         let from = wire::name(from).to_owned();
+        // Unless it is what the client was rung for, it is no part of the conversation.
+        if let (Kind::Announcement { text, .. }, true) = (&event.kind, from != self.caller) {
+            return self.notice(now, text.as_str(), out);
+        }
         let Some((_, lines)) = wire::message(event, from != self.caller, max) else { return };
         self.hold(Some(&from), lines);
         self.take_turn(now, out);

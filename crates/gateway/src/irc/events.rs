@@ -257,7 +257,7 @@ fn verdict(active: &Active, caps: Caps, mine: bool, event: &Shared) -> Verdict {
         | Kind::Profile { .. }
         | Kind::Metadata { .. }
         | Kind::Wallops { by: Actor::User(_), .. } => Verdict::Shared,
-        Kind::Wallops { by: Actor::Server, .. } => Verdict::Own,
+        Kind::Announcement { .. } | Kind::Wallops { by: Actor::Server, .. } => Verdict::Own,
         Kind::Roster { .. } | Kind::Watched { .. } | Kind::Marker { .. } => Verdict::Nothing,
     }
 }

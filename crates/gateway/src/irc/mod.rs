@@ -433,6 +433,10 @@ impl Session for IrcSession {
         self.call(now, out, |session, cx| session.end(cx, Close::Shutdown, "Server going down"));
     }
 
+    fn on_turned_away(&mut self, now: Now, reason: &str, out: &mut Outbox) {
+        self.call(now, out, |session, cx| session.end(cx, Close::Shutdown, reason));
+    }
+
     fn wake_at(&self) -> Option<Instant> {
         let silence = match &self.state {
             State::Registering(registering) => registering.deadline(&self.settings),

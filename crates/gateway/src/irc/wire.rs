@@ -53,6 +53,7 @@ pub(super) fn that_matter(event: &Event) -> Caps {
         | Kind::Watched { .. }
         | Kind::Marker { .. }
         | Kind::Metadata { .. }
+        | Kind::Announcement { .. }
         | Kind::Wallops { .. } => Caps::TAGS,
     }
 }
@@ -185,9 +186,26 @@ impl Write<'_> {
             Kind::Wallops { by: by @ Actor::Server, text } => {
                 self.actor(by, out).command("NOTICE").param(target.unwrap_or("*")).trailing(text);
             }
+            Kind::Announcement { from: _, text } => {
+                self.announcement(target.unwrap_or("*"), text.as_str(), out);
+            }
             Kind::Wallops { by, text } => self.actor(by, out).command("WALLOPS").trailing(text),
             // Written for each client.
             Kind::Roster { .. } | Kind::Watched { .. } | Kind::Metadata { .. } | Kind::Marker { .. } => {}
+        }
+    }
+
+    /// The server's own words, in as many lines as they take.
+    fn announcement(&self, target: &str, text: &str, out: &mut Vec<u8>) {
+        let around = ": NOTICE  :\r\n".len() + self.server.len() + target.len();
+        let most = LINE_BYTES_MAX.saturating_sub(around).max(TEXT_BYTES_MIN);
+        let mut is_first = true;
+        for line in text::lines(text) {
+            for piece in text::split(&text::plain(line), most, char::len_utf8) {
+                let line = self.tagged(None, is_first, None, out).source(self.server);
+                line.command("NOTICE").param(target).trailing(piece);
+                is_first = false;
+            }
         }
     }
 

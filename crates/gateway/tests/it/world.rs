@@ -155,6 +155,14 @@ impl World {
         &self.hub
     }
 
+    /// Does what whoever runs the server wants done.
+    pub(crate) fn order<T>(&mut self, act: impl FnOnce(&mut Hub, Now, &mut Vec<Effect>) -> T) -> T {
+        let mut fx = Vec::new();
+        let done = act(&mut self.hub, self.now, &mut fx);
+        self.carry_out(fx);
+        done
+    }
+
     /// The sessions' settings.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings

@@ -74,6 +74,12 @@ impl RoomName {
             .map_err(|rule| Refusal::RoomMalformed { name: wanted.chars().take(64).collect(), rule })
     }
 
+    /// A name that was checked when it was taken.
+    #[must_use]
+    pub fn kept(name: &str) -> Self {
+        Self(name.into())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -19,7 +19,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use server::Durability;
+use server::{AdminSocket, Durability};
 
 pub(crate) use listen::Listen;
 pub(crate) use log::{Format, Level};
@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) folder: Option<PathBuf>,
     /// What kept messages survive.
     pub(crate) durability: Durability,
+    /// The socket that takes orders; `None`: in the folder.
+    pub(crate) admin_socket: Option<PathBuf>,
     /// What the server's sockets are told.
     pub(crate) limits: server::Limits,
     /// What the hub is told.
@@ -75,6 +77,7 @@ impl Default for Config {
             keep: true,
             folder: None,
             durability: Durability::Process,
+            admin_socket: None,
             limits: server::Limits::default(),
             hub: hub::HubConfig::default(),
             gateway: gateway::Settings::default(),
@@ -95,6 +98,18 @@ impl Config {
             || directories::ProjectDirs::from("", "", "polylogue").map(|dirs| dirs.data_dir().to_owned());
         let folder = self.folder.clone().or_else(usual);
         folder.map(Some).ok_or("there is no folder to keep messages in: this user has no home")
+    }
+
+    /// The socket that takes orders: the one that is named, or one in the folder that messages are kept in.
+    ///
+    /// # Errors
+    /// As for [`Config::folder`].
+    pub(crate) fn admin(&self) -> Result<Option<AdminSocket>, &'static str> {
+        if let Some(path) = &self.admin_socket {
+            return Ok(Some(AdminSocket { path: path.clone(), optional: false }));
+        }
+        let in_folder = |folder: PathBuf| AdminSocket { path: folder.join("admin.sock"), optional: true };
+        Ok(self.folder()?.map(in_folder))
     }
 
     /// The defaults, with what the file and the environment say.

@@ -131,6 +131,22 @@ pub(super) static KEYS: &[Key] = &[
         ),
     ),
     Key::new(
+        "admin",
+        "socket",
+        &[
+            "The Unix socket that takes them; empty: admin.sock in the store's folder, and none if nothing is kept.",
+            "Only the user that the server runs as, and root, can use it.",
+        ],
+        Field::Text(
+            "a file's name",
+            |config| shown(&config.admin_socket),
+            |config, text| {
+                config.admin_socket = named(text);
+                Ok(())
+            },
+        ),
+    ),
+    Key::new(
         "tls",
         "cert",
         &[

@@ -14,7 +14,7 @@ use server::{BindError, Handle, PortError, Server};
 
 use crate::failure::{Blame, Failure};
 use doors::Door;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Plan, load_config};
 use signals::{Reload, Signals};
 
 /// Serves until it is told to end.
@@ -70,6 +70,7 @@ fn refused(doors: &[Door], error: &BindError) -> Failure {
             "none of the usual ports can be had",
             "another server may be running; --listen 0 takes any port that is free",
         ),
+        BindError::Admin(admin) => Failure::run(error.to_string(), admin.hint()),
         BindError::Store(store) => Failure::run(error.to_string(), store.hint()),
         BindError::Tls(error) => Failure::usage(error.to_string(), error.hint()),
         BindError::Port(_) | BindError::Hub(_) | BindError::Kernel(_) => {

@@ -1,7 +1,7 @@
 //! What the flags, the environment and the file together ask for.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hub::RoomName;
 use server::{ServerConfig, StoreConfig, TlsFiles};
@@ -60,6 +60,7 @@ impl Plan {
         let keep = |folder| StoreConfig { folder, durability: self.config.durability };
         Ok(ServerConfig {
             store: self.config.folder()?.map(keep),
+            admin: self.config.admin()?,
             // As SIGHUP does it, and in the same place.
             reload: server::Reload::new(|| {
                 if let Err(error) = signal_hook::low_level::raise(signal_hook::consts::SIGHUP) {
@@ -112,6 +113,15 @@ impl Plan {
     }
 }
 
+/// The configuration of a file and the environment, for other commands.
+///
+/// # Errors
+/// All that is wrong with it.
+pub(crate) fn load_config(file: Option<&Path>) -> Result<Config, Failure> {
+    let source = Source { file: file.map(Path::to_owned), level: None, tls: (None, None) };
+    source.load().map_err(|problems| wrong(&problems))
+}
+
 fn configure(common: Common) -> Result<(Config, Source), Failure> {
     let tls = (common.tls_cert, common.tls_key);
     let source = Source { file: common.config, level: common.log, tls };
@@ -121,6 +131,7 @@ fn configure(common: Common) -> Result<(Config, Source), Failure> {
         (config.keep, config.folder) = (true, Some(folder));
     }
     config.keep &= !common.ephemeral;
+    config.admin_socket = common.admin_socket.or(config.admin_socket);
     if let Some(lobby) = common.lobby {
         let name = RoomName::new(&lobby).map_err(|refusal| {
             Failure::usage(format!("--lobby: {refusal}"), "any other 1 to 64 characters will do")

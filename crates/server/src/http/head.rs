@@ -67,6 +67,8 @@ const BAD_HANDSHAKE: &str = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nCo
      Content-Length: 49\r\n\r\nA WebSocket handshake needs a Sec-WebSocket-Key.\n";
 const BAD_VERSION: &str = "HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nUpgrade: websocket\r\n\
      Sec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n";
+/// For somebody whose address is banned.
+pub(crate) const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 /// For when the web service has its hands full.
 pub(crate) const BUSY: &str =
     "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n";

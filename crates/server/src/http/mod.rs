@@ -27,6 +27,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::admin;
 use crate::metrics::Kind;
 use crate::shared::Shared;
 use crate::tls::Tls;
@@ -87,19 +88,28 @@ impl Web {
 pub(crate) struct WebService {
     visits: UnboundedReceiver<Visit>,
     shared: Arc<Shared>,
+    /// Where orders come in.
+    admin: Option<admin::Listener>,
     runtime: Runtime,
 }
 
 impl WebService {
-    pub(crate) fn new(visits: UnboundedReceiver<Visit>, shared: Arc<Shared>) -> io::Result<Self> {
+    pub(crate) fn new(
+        visits: UnboundedReceiver<Visit>,
+        shared: Arc<Shared>,
+        admin: Option<admin::Listener>,
+    ) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-        Ok(Self { visits, shared, runtime })
+        Ok(Self { visits, shared, admin, runtime })
     }
 
     /// Serves until the server stops.
     pub(crate) fn run(self) -> io::Result<()> {
-        let Self { mut visits, shared, runtime } = self;
+        let Self { mut visits, shared, admin, runtime } = self;
         runtime.block_on(async {
+            if let Some(admin) = admin {
+                tokio::spawn(admin::serve(admin, shared.clone()));
+            }
             while let Some(Some(visitor)) = visits.recv().await {
                 tokio::spawn(receive(visitor, shared.clone()));
             }
@@ -155,6 +165,9 @@ async fn serve_on(
 
 fn answer(request: &Request<Incoming>, shared: &Shared, secure: bool) -> Response<Full<Bytes>> {
     let (kind, body) = match request.uri().path() {
+        "/healthz" if shared.drain.is_on() => {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+        }
         "/healthz" => ("text/plain; charset=utf-8", "ok\n".to_owned()),
         "/metrics" => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
