@@ -65,6 +65,7 @@ fn no_two_keys_are_one() {
         ("bridge.allow", "[\"192.0.2.0/24\"]"),
         ("store.folder", "\"/var/lib/polylogue\""),
         ("store.durability", "\"power\""),
+        ("admin.socket", "\"/run/polylogue.sock\""),
         ("irc.name", "\"irc.example.org\""),
         ("irc.network", "\"Example\""),
         ("irc.motd", "[\"Welcome.\"]"),
@@ -143,8 +144,8 @@ fn errors_name_file_line_key_and_the_nearest_key() {
         ),
         (
             "[xyzzy]\n",
-            "chat.toml:1: unknown section or key xyzzy\nhint: there are [server], [store], [tls], [log], [limits], [dialects], \
-             [muca], [rooms], [bridge], [irc], [messenger]",
+            "chat.toml:1: unknown section or key xyzzy\nhint: there are [server], [store], [admin], [tls], [log], [limits], \
+             [dialects], [muca], [rooms], [bridge], [irc], [messenger]",
         ),
     ] {
         assert_eq!(read(text).unwrap_err(), [expected], "{text}");

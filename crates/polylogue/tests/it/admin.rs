@@ -292,13 +292,14 @@ fn a_drained_server_takes_nobody_and_ends_when_all_have_left() {
 
     assert_eq!(place.done(&["drain", "--cancel"]), "the server goes on\n");
     ana.expect("polylogue (private) - The server goes on after all.\n");
-    join_from("127.0.0.1", server.address(), "bob");
+    let (bob_out, _bob) = join_from("127.0.0.1", server.address(), "bob");
     assert_eq!(place.order(&["drain", "--cancel"]).0, Some(1));
 
     place.done(&["drain", "--for", "1h"]);
     ana.expect("polylogue (private) - The server is ending in 3600 seconds, or when everybody has left.\n");
-    drop((ana_out, ana));
-    // Whoever else was here has left already.
+    for leaving in [ana_out, bob_out] {
+        leaving.shutdown(std::net::Shutdown::Write).unwrap();
+    }
     assert_eq!(server.process().wait().code(), Some(0));
     assert!(!place.socket().exists());
 }
@@ -493,4 +494,77 @@ fn nobody_else_gives_orders_and_the_network_has_none() {
     stranger.stdout.expect("HTTP/1.1 403 Forbidden\r\n");
     stranger.stdout.expect("only the user that the server runs as, and root, may give it orders");
     assert!(place.done(&["status"]).contains("running for"));
+}
+
+/// The examples of the page, in order, against one server.
+#[test]
+fn the_examples_of_the_page_do_what_they_show() {
+    const PAGE: &str = include_str!("../../../../docs/admin.md");
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let mut ana = Socket::connect("ana", server.address());
+    ana.send("ana_den\n");
+    ana.expect("200\n");
+    ana.send("lunch at noon?\n");
+    ana.expect("ana - lunch at noon?\n");
+    let mut bo = irc(server.address(), "bo");
+    let (mut orders, mut requests) = (0, 0);
+    for block in PAGE.split("```").skip(1).step_by(2) {
+        let (kind, text) = block.split_once('\n').unwrap();
+        for example in text.split("$ polylogue admin ").skip(1).filter(|_| kind == "console") {
+            let (arguments, expected) = example.split_once('\n').unwrap();
+            let arguments = words(arguments);
+            let came = place.done(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_fits(expected.trim_end(), came.trim_end());
+            orders += 1;
+            // Nobody is counted who is about to go.
+            match arguments[0].as_str() {
+                "sessions" if arguments.len() > 1 => drop(bo.incoming.expect("ERROR")),
+                "rooms" if arguments.iter().any(|word| word == "close") => drop(ana.incoming.end()),
+                _ => {}
+            }
+        }
+        let lines: Vec<_> = text.lines().filter(|_| kind == "http").collect();
+        for exchange in lines.chunks(2) {
+            let mut request = exchange[0].splitn(3, ' ');
+            let (method, path) = (request.next().unwrap(), request.next().unwrap());
+            let (status, answer) = ask(&place.socket(), method, path, request.next().unwrap_or_default());
+            assert_fits(exchange[1], &format!("{status} {answer}"));
+            requests += 1;
+        }
+    }
+    assert_eq!((orders, requests), (14, 4), "each example is run");
+}
+
+/// A command line's words.
+fn words(line: &str) -> Vec<String> {
+    let parts = line.split('"').enumerate();
+    let words = parts.flat_map(|(index, part)| match index % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    });
+    words.collect()
+}
+
+/// Fails unless each line is what was expected, with anything for `…`; how far columns are apart doesn't matter.
+#[track_caller]
+fn assert_fits(expected: &str, came: &str) {
+    let closed_up = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let fits = |expected: &str, came: &str| {
+        let mut parts = expected.split('…');
+        let Some(mut rest) = came.strip_prefix(parts.next().unwrap()) else { return false };
+        let mut last = None;
+        for part in parts {
+            let Some(at) = rest.find(part) else { return false };
+            rest = &rest[at + part.len()..];
+            last = Some(part);
+        }
+        rest.is_empty() || last == Some("")
+    };
+    let all = expected.lines().count() == came.lines().count()
+        && expected
+            .lines()
+            .zip(came.lines())
+            .all(|(expected, came)| fits(&closed_up(expected), &closed_up(came)));
+    assert!(all, "expected:\n{expected}\ncame:\n{came}");
 }

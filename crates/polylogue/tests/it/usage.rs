@@ -12,7 +12,7 @@ fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
 fn help_offers_what_there_is() {
     let (code, text, errors) = run(&["--help"]);
     assert_eq!((code, errors.as_str()), (Some(0), ""));
-    for wanted in ["serve ", "server ", "config ", "Exit codes: 0 fine, 1 failed, 2 wrong usage."] {
+    for wanted in ["serve ", "server ", "admin ", "config ", "Exit codes: 0 fine, 1 failed, 2 wrong usage."] {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
     // What is not there yet is not offered.
@@ -26,7 +26,9 @@ fn help_offers_what_there_is() {
 fn the_help_of_serve_explains_every_flag() {
     let (code, text, _) = run(&["serve", "--help"]);
     assert_eq!(code, Some(0));
-    for wanted in ["--listen", "--lan", "--config", "--data", "--ephemeral", "--lobby", "--log"] {
+    for wanted in
+        ["--listen", "--lan", "--config", "--data", "--ephemeral", "--lobby", "--admin-socket", "--log"]
+    {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
 }
@@ -47,6 +49,8 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         ),
         (&["serve", "--log", "loud"], "\"loud\" is not error, warn, info, debug or trace"),
         (&["server", "-p", "port"], "invalid value 'port'"),
+        (&["admin", "sesions"], "a similar subcommand exists: 'sessions'"),
+        (&["admin", "drain", "--for", "soon"], "\"soon\" is not a time: write 90, 90s, 5m, 1h or 7d"),
     ] {
         let (code, text, errors) = run(arguments);
         assert_eq!((code, text.as_str()), (Some(2), ""), "{arguments:?}: {errors}");
