@@ -8,7 +8,8 @@ use smallvec::SmallVec;
 
 use crate::names::Key;
 use crate::{
-    Account, Card, Effect, EventId, Hub, Kind, Name, RoomCard, RoomName, Scope, ServerBan, Shared, Style, UserId,
+    Account, Card, Effect, EventId, Hub, Kind, Name, RoomCard, RoomName, Scope, ServerBan, Shared, Style,
+    UserId,
 };
 
 /// Names a history: a room's, or that of a conversation. Whoever keeps it only compares.

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gateway::Settings;
 use hub::{
-    Audience, CallId, Command, Credentials, Dialect, Effect, Hub, Now, Origin, Purpose, Recall, Recalled, Reply,
-    ServerBan, SessionId,
+    Audience, CallId, Command, Credentials, Dialect, Effect, Hub, Now, Origin, Purpose, Recall, Recalled,
+    Reply, ServerBan, SessionId,
 };
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;

@@ -65,7 +65,7 @@ async fn look_up(shared: &Shared, recall: Recall) -> Answered {
             let events: Vec<Value> = events.iter().map(event).collect();
             Ok(Answer::ok(json!({ "events": events })))
         }
-        Ok(Recalled::Targets(_) | Recalled::Failed) | Err(_) => {
+        Ok(Recalled::Targets(_) | Recalled::Missed(_) | Recalled::Failed) | Err(_) => {
             Err(Problem::unavailable("it can't be looked up now", "the server's log says why"))
         }
     }
