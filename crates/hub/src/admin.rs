@@ -366,6 +366,7 @@ mod tests {
                 leg: Leg::Both,
                 entrance: Entrance::Room(room.into()),
                 profile: None,
+                replay: false,
                 roster: dialect == Dialect::Muca,
                 receipts: false,
             };

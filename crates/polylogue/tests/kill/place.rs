@@ -112,7 +112,7 @@ impl Place {
     /// The store's files, but not its shared memory, which is no part of what is kept.
     fn files(&self) -> Vec<PathBuf> {
         let files = fs::read_dir(data(&self.folder)).unwrap().map(|entry| entry.unwrap().path());
-        files.filter(|file| !file.to_string_lossy().ends_with("-shm")).collect()
+        files.filter(|file| file.is_file() && !file.to_string_lossy().ends_with("-shm")).collect()
     }
 }
 

@@ -4,7 +4,11 @@ use super::*;
 use crate::SCHEMA_VERSION;
 
 /// What each version has written. A new one adds its own; what is here stays as it is.
-const WRITTEN: [(u32, &str); 1] = [(1, include_str!("../../fixtures/001.sql"))];
+const WRITTEN: [(u32, &str); 3] = [
+    (1, include_str!("../../fixtures/001.sql")),
+    (2, include_str!("../../fixtures/002.sql")),
+    (3, include_str!("../../fixtures/003.sql")),
+];
 
 #[test]
 fn every_earlier_version_opens_with_what_is_in_it() {
@@ -69,5 +73,27 @@ fn assert_content(store: Store, version: u32) {
     let folder = store.close();
     let (_, boot) = Writer::open(folder.path(), Durability::Process).unwrap();
     assert_eq!(boot.last_event, id(1_782_579_200_000_009), "{version}");
+    if version >= 2 {
+        let [account] = boot.accounts.as_slice() else { panic!("{:?}", boot.accounts) };
+        assert_eq!((account.name.as_str(), account.credentials.scram.iterations), ("Ana", 4096));
+        assert_eq!((account.certificates.len(), account.app_passwords.len()), (1, 1));
+        // Who was being shown everything when the server ended has seen all that there was.
+        let of = |device: &str, place: &str, event| {
+            ("Ana".to_owned(), device.to_owned(), place.to_owned(), id(event))
+        };
+        let seen = [of("desk", "#den", 1_782_579_200_000_002), of("phone", "@", 1_782_579_200_000_009)];
+        assert_eq!(boot.seen, seen);
+        assert_eq!(boot.markers, [("Ana".to_owned(), "#den".to_owned(), 1_700_000_000_123)]);
+        assert_eq!(boot.secret, [0; 32], "it stays what it was");
+    } else {
+        assert_ne!(boot.secret, [0; 32]);
+    }
+    if version >= 3 {
+        let [ban] = boot.bans.as_slice() else { panic!("{:?}", boot.bans) };
+        assert_eq!(
+            (ban.net.to_string().as_str(), &*ban.reason, ban.until_ms),
+            ("192.0.2.0/24", "flooding", None)
+        );
+    }
     let _ = crate::check(folder.path()).unwrap();
 }
