@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use crate::names::Key;
 use crate::{
-    Account, Card, Effect, EventId, Hub, Kind, Name, RoomCard, RoomName, Scope, ServerBan, Shared, Style,
-    UserId,
+    Account, Card, Effect, EventId, Hub, KeptRoom, Kind, Name, RoomCard, RoomName, Scope, ServerBan, Shared,
+    Style, UserId,
 };
 
 /// Names a history: a room's, or that of a conversation. Whoever keeps it only compares.
@@ -132,6 +132,10 @@ pub enum Kept {
         /// Milliseconds since 1970.
         read_ms: u64,
     },
+    /// A registered room, new or changed.
+    Room(Box<KeptRoom>),
+    /// A room is no longer registered.
+    RoomGone(RoomName),
     /// A closed room is gone: who comes to one of this name later sees nothing of it.
     HistoryEnded {
         /// Which.

@@ -12,6 +12,7 @@ mod accounts;
 mod admin;
 mod ask;
 mod card;
+mod chanserv;
 mod command;
 mod config;
 mod effect;
@@ -20,6 +21,7 @@ mod history;
 mod host;
 mod ids;
 mod keep;
+mod kept_rooms;
 mod login;
 mod markers;
 mod mask;
@@ -55,6 +57,7 @@ pub use event::{Actor, Chunks, Event, Form, Kind, MetadataOf, News, Reaction, Sc
 pub use history::Wish;
 pub use ids::{CallId, EventId, NoEventId, RoomId, SessionId, Token, UserId};
 pub use keep::{HistoryKey, Kept, Party, Recall, Recalled, Wanted, Window};
+pub use kept_rooms::KeptRoom;
 pub use metadata::{
     METADATA_KEYS_MAX, METADATA_VALUE_BYTES_MAX, METADATA_WANTED_MAX, MetadataAction, MetadataAnswer,
     MetadataEntry, MetadataTarget,

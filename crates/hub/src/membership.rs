@@ -86,8 +86,10 @@ impl Hub {
         if room.len() >= members_max {
             return Err(Refusal::RoomFull { members_max });
         }
-        // An invitation opens the door, whatever keeps others out.
-        if room.lists.invited.contains(&card.user()) {
+        // An invitation opens the door, whatever keeps others out; and who keeps order needs none.
+        let account = card.account().zip(room.registration.as_deref());
+        let ranks = account.map_or(Ranks::empty(), |(account, registration)| registration.ranks_of(account));
+        if room.lists.invited.contains(&card.user()) || ranks.reach(Ranks::HALF_OPERATOR) {
             return Ok(());
         }
         let listed = |list| room.lists.of(list).iter().any(|(mask, _)| mask.matches(card, address));
@@ -165,7 +167,11 @@ impl Hub {
         if room.made_ms == 0 {
             room.made_ms = now.unix_ms;
         }
-        let ranks = if maker { Ranks::OPERATOR } else { Ranks::empty() };
+        let is_registered = room.registration.is_some();
+        let ranks = if maker && !is_registered { Ranks::OPERATOR } else { Ranks::empty() };
+        let account = card.account().zip(room.registration.as_deref());
+        let ranks =
+            ranks | account.map_or(Ranks::empty(), |(account, registration)| registration.ranks_of(account));
         room.join(user, ranks, sessions.clone());
         room.lists.invited.remove(&user);
         let room_card = room.card.clone();
@@ -209,7 +215,14 @@ impl Hub {
         }
         let room = self.rooms.get_mut(&id)?;
         let told = room.part(user)?.told;
-        if room.len() == 0 && id != self.lobby {
+        self.remove_if_empty(id, fx);
+        Some(told)
+    }
+
+    /// Ends a room whose last member has gone, unless it stays.
+    pub(crate) fn remove_if_empty(&mut self, id: RoomId, fx: &mut Vec<Effect>) {
+        let Some(room) = self.rooms.get(&id) else { return };
+        if room.len() == 0 && id != self.lobby && room.registration.is_none() {
             let (card, history, sealed) = (room.card.clone(), room.history.clone(), room.sealed);
             if sealed {
                 fx.push(Effect::Keep(Kept::HistoryEnded { history, at: self.last_event }));
@@ -218,7 +231,6 @@ impl Hub {
             self.paced.remove(&id);
             self.forget_room_names(&card);
         }
-        Some(told)
     }
 
     /// A user leaves a room by its own wish.

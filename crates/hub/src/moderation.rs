@@ -50,6 +50,7 @@ impl Hub {
         self.tell_arrival(now, by.user(), id, fx);
         let event = self.event(now, Kind::Topic { by: Actor::User(by), room, topic: text });
         self.keep(&event, SmallVec::new(), fx);
+        self.keep_room(id, fx);
         self.deliver_to(Audience::Many(to), event, fx);
         Ok(Reply::Done)
     }
@@ -82,8 +83,9 @@ impl Hub {
         let (card, to) = (room.card.clone(), room.audience());
         if !changes.is_empty() {
             self.tell_arrival(now, by.user(), id, fx);
-            let event = self.event(now, Kind::Modes { by: Actor::User(by), room: card.clone(), changes });
             self.seal(id, fx);
+            self.remember_changes(id, &changes, fx);
+            let event = self.event(now, Kind::Modes { by: Actor::User(by), room: card.clone(), changes });
             self.deliver_to(Audience::Many(to), event, fx);
         }
         Ok(Reply::ModesSet { room: card, refused })
@@ -212,8 +214,13 @@ impl Hub {
         let to = room.audience();
         let history = HistoryKey::of_room(&name);
         let moved = std::mem::replace(&mut room.history, history.clone());
+        let was_registered = room.registration.is_some();
         if self.config.keeps && moved != history {
             fx.push(Effect::Keep(Kept::HistoryRenamed { before: moved, after: history, name }));
+        }
+        if was_registered {
+            fx.push(Effect::Keep(Kept::RoomGone(before.name.clone())));
+            self.keep_room(id, fx);
         }
         self.tell_arrival(now, by.user(), id, fx);
         let event = self.event(now, Kind::RoomRenamed { by: Actor::User(by), before, after, reason });
@@ -225,7 +232,9 @@ impl Hub {
     pub(crate) fn seal(&mut self, id: RoomId, fx: &mut Vec<Effect>) {
         let Some(room) = self.rooms.get_mut(&id).filter(|_| self.config.keeps) else { return };
         let closing = RoomFlags::INVITE_ONLY | RoomFlags::ACCOUNTS_ONLY;
-        let sealed = room.modes.key.is_some() || room.modes.flags.intersects(closing);
+        let closed = room.modes.key.is_some() || room.modes.flags.intersects(closing);
+        // A registered room doesn't end, so nobody makes it anew.
+        let sealed = closed && room.registration.is_none();
         if room.sealed != sealed {
             room.sealed = sealed;
             let (history, name) = (room.history.clone(), room.card.name.clone());

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxHasher;
 use smallvec::SmallVec;
 
+use crate::kept_rooms::Registration;
 use crate::mask::BanMask;
 use crate::pace::Pace;
 use crate::{
@@ -19,6 +20,8 @@ use crate::{
 pub(crate) struct Room {
     pub(crate) card: Arc<RoomCard>,
     pub(crate) history: HistoryKey,
+    /// Set if it is registered.
+    pub(crate) registration: Option<Box<Registration>>,
     /// Whether it was said of the history that it is closed to some.
     pub(crate) sealed: bool,
     members: IndexMap<UserId, Membership, BuildHasherDefault<FxHasher>>,
@@ -77,6 +80,7 @@ impl Room {
     pub(crate) fn new(made_ms: u64, card: RoomCard) -> Self {
         Self {
             history: HistoryKey::of_room(&card.name),
+            registration: None,
             sealed: false,
             card: Arc::new(card),
             members: IndexMap::default(),

@@ -49,8 +49,8 @@ impl Hub {
     ) -> Result<(), Refusal> {
         let card = self.speaker(from)?;
         self.check_rate(now, from)?;
-        if let Some(text) = to_service(&say) {
-            self.serve(now, from, text, fx);
+        if let Some(to) = to_service(&say) {
+            self.serve(now, from, to, fx);
             if let Some(token) = say.token {
                 let reply = Reply::Outcome { token, outcome: Outcome::Delivered, away: None };
                 fx.push(Effect::Reply { to: from, reply });
@@ -440,20 +440,18 @@ impl Hub {
     }
 }
 
-/// What is said to a service.
-fn to_service(say: &Say) -> Option<&str> {
-    match &say.to {
-        To::User(name) if Hub::is_service(name) => Some(&say.text),
+/// The service that something is said to, and what.
+fn to_service(say: &Say) -> Option<(&str, &str)> {
+    let (name, text) = match &say.to {
+        To::User(name) => (name.as_str(), say.text.as_str()),
         To::Group(names) => match names.as_slice() {
-            [one] => Hub::is_service(one).then_some(&say.text),
-            _ => None,
+            [one] => (one.as_str(), say.text.as_str()),
+            _ => return None,
         },
-        To::Leading => {
-            let (name, text) = say.text.trim_start().split_once(char::is_whitespace)?;
-            Hub::is_service(name).then_some(text)
-        }
-        _ => None,
-    }
+        To::Leading => say.text.trim_start().split_once(char::is_whitespace)?,
+        To::Room(_) | To::Channel(_) | To::Ranked(..) => return None,
+    };
+    Hub::is_service(name).then_some((name, text))
 }
 
 /// The sessions as an audience.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::chanserv::CHANSERV;
 use crate::{
     Audience, Card, Effect, FormerFace, Hub, Kind, Now, Proof, Refusal, Reply, Scope, Secret, SessionId,
     Style, Text,
@@ -23,11 +24,25 @@ const HELP: &str = "REGISTER password: makes your name an account of yours\n\
 impl Hub {
     /// Whether a name is a service's.
     pub(crate) fn is_service(name: &str) -> bool {
-        name.eq_ignore_ascii_case(NICKSERV)
+        name.eq_ignore_ascii_case(NICKSERV) || name.eq_ignore_ascii_case(CHANSERV)
     }
 
-    /// What somebody has written to the service. The text is answered and forgotten: passwords are in it.
-    pub(crate) fn serve(&mut self, now: Now, from: SessionId, text: &str, fx: &mut Vec<Effect>) {
+    /// What somebody has written to a service.
+    pub(crate) fn serve(
+        &mut self,
+        now: Now,
+        from: SessionId,
+        (service, text): (&str, &str),
+        fx: &mut Vec<Effect>,
+    ) {
+        match service.eq_ignore_ascii_case(CHANSERV) {
+            true => self.serve_rooms(now, from, text, fx),
+            false => self.serve_accounts(now, from, text, fx),
+        }
+    }
+
+    /// What somebody has written to NickServ. The text is answered and forgotten: passwords are in it.
+    fn serve_accounts(&mut self, now: Now, from: SessionId, text: &str, fx: &mut Vec<Effect>) {
         let mut words = text.split_whitespace();
         let verb = words.next().unwrap_or_default().to_ascii_uppercase();
         let words: Vec<&str> = words.collect();
@@ -56,7 +71,7 @@ impl Hub {
             Ok(text) => text,
             Err(refusal) => refusal.to_string(),
         };
-        self.service_says(now, from, &text, fx);
+        self.service_says(now, from, NICKSERV, &text, fx);
     }
 
     fn identify(
@@ -216,15 +231,22 @@ impl Hub {
             Ok(reply) => words(&reply),
             Err(refusal) => refusal.to_string(),
         };
-        self.service_says(now, to, &text, fx);
+        self.service_says(now, to, NICKSERV, &text, fx);
     }
 
-    /// Says something in the service's name to one session.
-    fn service_says(&mut self, now: Now, to: SessionId, text: &str, fx: &mut Vec<Effect>) {
+    /// Says something in a service's name to one session.
+    pub(crate) fn service_says(
+        &mut self,
+        now: Now,
+        to: SessionId,
+        service: &str,
+        text: &str,
+        fx: &mut Vec<Effect>,
+    ) {
         let Ok(whom) = self.speaker(to) else { return };
         let from = Arc::new(Card::former(FormerFace {
-            name: NICKSERV.to_owned(),
-            nick: NICKSERV.to_owned(),
+            name: service.to_owned(),
+            nick: service.to_owned(),
             username: "services".to_owned(),
             host: self.config.server_name.replace(' ', "-"),
             account: None,

@@ -75,6 +75,7 @@ impl Server {
             hub.continue_after(boot.last_event);
             hub.load_accounts(boot.accounts, boot.seen);
             hub.load_markers(boot.markers);
+            hub.load_rooms(boot.rooms);
             past.bans = boot.bans;
             writer
         });

@@ -14,6 +14,7 @@ mod expire;
 mod lock;
 mod person;
 mod reader;
+mod rooms;
 mod row;
 mod schema;
 mod writer;

@@ -8,10 +8,11 @@ use rusqlite::{Connection, OpenFlags};
 use crate::StoreError;
 
 /// Each step from one version to the next. What is here once was released stays as it is.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/001_history.sql"),
     include_str!("../migrations/002_accounts.sql"),
     include_str!("../migrations/003_bans.sql"),
+    include_str!("../migrations/004_rooms.sql"),
 ];
 
 /// The version that this program writes.

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hub::{Account, Card, EventId, HistoryKey, Kept, Kind, Party, RoomName, Scope, ServerBan, Shared};
+use hub::{
+    Account, Card, EventId, HistoryKey, Kept, KeptRoom, Kind, Party, RoomName, Scope, ServerBan, Shared,
+};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use rustc_hash::FxHashMap;
 
@@ -11,6 +13,7 @@ use crate::accounts;
 use crate::bans;
 use crate::expire::Expiry;
 use crate::lock::Lock;
+use crate::rooms;
 use crate::row::{self, Said, kind};
 use crate::{Durability, FILE_NAME, Reader, StoreError, schema};
 
@@ -30,6 +33,8 @@ pub struct Boot {
     pub seen: Vec<(String, String, String, EventId)>,
     /// Up to when accounts' owners have read: account, place, milliseconds since 1970.
     pub markers: Vec<(String, String, u64)>,
+    /// Registered rooms.
+    pub rooms: Vec<KeptRoom>,
     /// What nobody else knows, the same from one run to the next.
     pub secret: [u8; 32],
     /// From where nobody may come.
@@ -83,6 +88,7 @@ impl Writer {
             accounts: accounts::all(&self.db)?,
             seen: accounts::all_seen(&self.db, last)?,
             markers: accounts::all_markers(&self.db)?,
+            rooms: rooms::all(&self.db)?,
             bans: bans::all(&self.db)?,
             secret: self
                 .db
@@ -177,6 +183,8 @@ fn keep_all<'k>(
                 let id = known.history(&change, history, name.as_str(), &[])?;
                 change.execute("UPDATE history SET sealed = ?2 WHERE id = ?1", params![id, sealed])?;
             }
+            Kept::Room(room) => rooms::keep(&change, room)?,
+            Kept::RoomGone(name) => rooms::forget(&change, name)?,
             Kept::Account(account) => accounts::keep(&change, account)?,
             Kept::AccountGone(name) => accounts::forget(&change, name)?,
             Kept::Seen { account, device, place, event } => {

@@ -161,6 +161,12 @@ impl Hub {
         if before.profile.account == account {
             return;
         }
+        let rooms = entry.rooms.clone();
+        // What it was by its account it isn't any more.
+        for room in &rooms {
+            let ranks = self.account_ranks(user, *room);
+            ranks.iter().for_each(|rank| self.take_rank(now, user, *room, rank, fx));
+        }
         let mut after = Card::clone(&before);
         after.profile.account = account;
         let after = Arc::new(after);
@@ -169,6 +175,9 @@ impl Hub {
         let event = self.event(now, Kind::Profile { before: before.clone(), after: after.clone() });
         self.deliver_to(to, event, fx);
         self.tell_watchers(now, &after, crate::News::Profile(before), fx);
+        for room in rooms {
+            self.rank_by_account(now, user, room, fx);
+        }
     }
 
     /// `NAME:PASSWORD`, for protocols whose login has room for nothing but a name: the name, if the password is one

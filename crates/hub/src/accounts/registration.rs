@@ -190,6 +190,7 @@ impl Hub {
     pub(crate) fn drop_account(&mut self, now: Now, name: &str, fx: &mut Vec<Effect>) -> Result<(), Refusal> {
         let key = Key::of(name);
         let gone = self.accounts.remove(&key).ok_or(Refusal::NoAccount)?;
+        self.release_rooms_of(name, fx);
         fx.push(Effect::Keep(Kept::AccountGone(gone.name.clone())));
         let is = |identity: &Option<Identity>| {
             identity.as_ref().is_some_and(|identity| Key::of(&identity.account) == key)

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod accounts;
 mod admin;
 mod all_see_all;
 mod clients;

@@ -4,10 +4,11 @@ use super::*;
 use crate::SCHEMA_VERSION;
 
 /// What each version has written. A new one adds its own; what is here stays as it is.
-const WRITTEN: [(u32, &str); 3] = [
+const WRITTEN: [(u32, &str); 4] = [
     (1, include_str!("../../fixtures/001.sql")),
     (2, include_str!("../../fixtures/002.sql")),
     (3, include_str!("../../fixtures/003.sql")),
+    (4, include_str!("../../fixtures/004.sql")),
 ];
 
 #[test]
@@ -95,5 +96,27 @@ fn assert_content(store: Store, version: u32) {
             ("192.0.2.0/24", "flooding", None)
         );
     }
+    if version >= 4 {
+        assert_room(&boot.rooms);
+    }
     let _ = crate::check(folder.path()).unwrap();
+}
+
+fn assert_room(rooms: &[hub::KeptRoom]) {
+    let [room] = rooms else { panic!("{rooms:?}") };
+    assert_eq!((room.name.as_str(), &*room.founder, room.made_ms), ("Den", "Ana", 1_700_000_000_000));
+    assert_eq!(room.topic.as_ref().map(|topic| &*topic.text), Some("tea"));
+    assert_eq!(
+        (room.modes.flags.bits(), room.modes.key.as_deref(), room.modes.limit, room.modes.slow_s),
+        (21, Some("sesame"), Some(9), Some(5))
+    );
+    let lists: Vec<_> = room.lists.iter().map(|(list, entry)| (*list, &*entry.mask, entry.unix_ms)).collect();
+    assert_eq!(
+        lists,
+        [
+            (hub::MaskList::Bans, "*!*@spam.example", 1_700_000_000_002),
+            (hub::MaskList::InviteExceptions, "bob!*@*", 1_700_000_000_003)
+        ]
+    );
+    assert_eq!(room.ranks, [("Ana".into(), hub::Ranks::from_bits_truncate(8))]);
 }
