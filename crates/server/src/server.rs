@@ -76,6 +76,7 @@ impl Server {
             hub.load_accounts(boot.accounts, boot.seen);
             hub.load_markers(boot.markers);
             past.bans = boot.bans;
+            past.reader = writer.reader().ok();
             writer
         });
         // After the store: whoever has that has the folder.

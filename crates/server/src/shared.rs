@@ -12,10 +12,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gateway::Settings;
 use hub::{
-    Audience, CallId, Command, Credentials, Dialect, Effect, Hub, Now, Origin, Purpose, Recall, Recalled,
-    Reply, ServerBan, SessionId,
+    Audience, CallId, Command, Credentials, Dialect, Effect, Hub, Now, Origin, Party, Purpose, Recall,
+    Recalled, Reply, ServerBan, SessionId,
 };
 use rustc_hash::FxHashMap;
+use store::{Erased, Reader};
 use tokio::sync::oneshot;
 
 use crate::bans::Bans;
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) journal: Journal,
     /// The folder that things are kept in, if they are.
     pub(crate) folder: Option<PathBuf>,
+    /// For what takes long: one at a time.
+    spare_reader: Mutex<Option<Reader>>,
     pub(crate) bans: Bans,
     pub(crate) drain: Drain,
     /// Has the configuration read again, elsewhere.
@@ -69,6 +72,7 @@ pub(crate) struct Past {
     /// Where it is kept, if anything is.
     pub(crate) folder: Option<PathBuf>,
     pub(crate) bans: Vec<ServerBan>,
+    pub(crate) reader: Option<Reader>,
 }
 
 /// Something to tell the hub.
@@ -111,6 +115,7 @@ impl Shared {
             verifier: Verifier::default(),
             journal: Journal::default(),
             folder: past.folder,
+            spare_reader: Mutex::new(past.reader),
             bans: Bans::new(past.bans),
             drain: Drain::default(),
             reload,
@@ -239,6 +244,23 @@ impl Shared {
         let after = Some(After::Recall(Box::new(recall), answer));
         self.with_hub_and_after(0, &mut Vec::new(), after, |_, _| ());
         recalled
+    }
+
+    /// Has what somebody has said erased, by and by. It is an error if that fails, or nothing is kept here.
+    pub(crate) fn erase(&self, party: Party) -> oneshot::Receiver<Erased> {
+        let (answer, erased) = oneshot::channel();
+        self.with_hub_and_after(0, &mut Vec::new(), Some(After::Erase(party, answer)), |_, _| ());
+        erased
+    }
+
+    /// A reader for something that takes long, if anything is kept.
+    pub(crate) fn reader(&self) -> Option<Reader> {
+        self.spare_reader.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Such a reader is free again.
+    pub(crate) fn give_back(&self, reader: Reader) {
+        *self.spare_reader.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader);
     }
 
     /// Why a newcomer from there isn't taken now, if it isn't.

@@ -355,6 +355,99 @@ fn what_was_said_is_found_also_in_rooms_that_are_gone() {
     assert!(errors.starts_with("error: after is \"noon\"\nhint: write a message's id"), "{errors}");
 }
 
+/// Somebody on IRC who logs in to an account; what the server says to that.
+fn log_in(address: SocketAddr, nick: &str, password: &str, wanted: &str) -> Socket {
+    let mut socket = Socket::connect(nick, address);
+    socket
+        .send(&format!("CAP REQ :sasl\r\nNICK {nick}\r\nUSER {nick} 0 * :{nick}\r\nAUTHENTICATE PLAIN\r\n"));
+    socket.expect("AUTHENTICATE +\r\n");
+    let proof = base64(format!("\0{nick}\0{password}").as_bytes());
+    socket.send(&format!("AUTHENTICATE {proof}\r\n"));
+    socket.expect(wanted);
+    socket.send("CAP END\r\n");
+    socket
+}
+
+fn base64(bytes: &[u8]) -> String {
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let number =
+            three.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        for digit in 0..4 {
+            text.push(match digit <= three.len() {
+                true => char::from(digits[(number >> (18 - 6 * digit)) as usize & 63]),
+                false => '=',
+            });
+        }
+    }
+    text
+}
+
+/// An order that asks for a password.
+fn with_password(place: &Place, arguments: &[&str], password: &str) -> (Option<i32>, String) {
+    let mut command = polylogue();
+    command.args(["admin", "--data", place.folder()]).args(arguments).stderr(std::process::Stdio::piped());
+    let mut process = Process::start("polylogue admin", &mut command);
+    process.write(&format!("{password}\n"));
+    let text = process.stdout.end() + &process.stderr.as_mut().unwrap().end();
+    (process.wait().code(), text)
+}
+
+#[test]
+fn accounts_are_made_changed_given_out_erased_and_removed() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    assert_eq!(place.done(&["accounts"]), "there are no accounts\n");
+    let made = with_password(&place, &["accounts", "add", "ana"], "correct horse");
+    assert_eq!(made, (Some(0), "made the account ana\n".to_owned()));
+    let again = with_password(&place, &["accounts", "add", "Ana"], "another one");
+    assert_eq!(again.0, Some(1), "{}", again.1);
+    let short = with_password(&place, &["accounts", "add", "bob"], "short");
+    assert_eq!(short.0, Some(2), "{}", short.1);
+    assert!(short.1.contains("it has fewer than 6 characters"), "{}", short.1);
+
+    let mut ana = log_in(server.address(), "ana", "correct horse", " 903 ");
+    ana.expect(" 001 ");
+    ana.send("JOIN #den\r\nPRIVMSG #den :mine\r\nPRIVMSG #den :mine too\r\n");
+    let mut ida = irc(server.address(), "ida");
+    ida.send("JOIN #den\r\nPRIVMSG #den :not hers\r\n");
+    ana.expect("not hers");
+    let accounts = place.done(&["accounts"]);
+    assert!(accounts.starts_with("ACCOUNT  SINCE"), "{accounts}");
+    let accounts = place.json(&["accounts"]);
+    assert_eq!(
+        (&accounts["accounts"][0]["name"], &accounts["accounts"][0]["sessions"]),
+        (&"ana".into(), &1.into())
+    );
+    let shown = place.done(&["sessions"]);
+    assert!(shown.lines().any(|line| line.starts_with("ana   ana      irc")), "{shown}");
+
+    let changed = with_password(&place, &["accounts", "password", "ana"], "battery staple");
+    assert_eq!(changed, (Some(0), "ana has another password\n".to_owned()));
+    // It was acknowledged, so it is kept.
+    server.process().signal(Signal::KILL);
+    server.process().wait();
+    let server = place.serve(&[]);
+    log_in(server.address(), "ana", "correct horse", " 904 ");
+    log_in(server.address(), "ana", "battery staple", " 903 ");
+
+    let given = place.done(&["accounts", "export", "ana"]);
+    let lines: Vec<Value> = given.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let texts: Vec<_> = lines.iter().map(|line| line["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["mine", "mine too"]);
+    assert_eq!(place.done(&["accounts", "erase", "ana"]), "erased 2 messages\n");
+    assert_eq!(place.done(&["accounts", "export", "ana"]), "");
+    let left = place.done(&["rooms", "history", "den"]);
+    assert!(left.ends_with(" den <ida> not hers\n") && left.lines().count() == 1, "{left}");
+
+    assert_eq!(place.done(&["accounts", "remove", "ana"]), "removed the account ana\n");
+    assert_eq!(place.done(&["accounts"]), "there are no accounts\n");
+    let (code, _, errors) = place.order(&["accounts", "remove", "ana"]);
+    assert_eq!(code, Some(1));
+    assert!(errors.ends_with("\nhint: polylogue admin accounts lists the accounts\n"), "{errors}");
+}
+
 #[test]
 fn the_status_tells_what_there_is() {
     let place = Place::new();
@@ -533,7 +626,7 @@ fn the_examples_of_the_page_do_what_they_show() {
             requests += 1;
         }
     }
-    assert_eq!((orders, requests), (14, 4), "each example is run");
+    assert_eq!((orders, requests), (16, 4), "each example is run");
 }
 
 /// A command line's words.
