@@ -24,8 +24,11 @@ pub struct Erased {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Erasing {
     party: Party,
-    /// Up to which event nothing is left; `None`: it hasn't begun.
-    after: Option<i64>,
+    /// The numbers of the party's faces, as far as they are known.
+    faces: String,
+    /// Up to which event nothing is left.
+    after: i64,
+    is_done: bool,
     erased: Erased,
 }
 
@@ -33,7 +36,7 @@ impl Erasing {
     /// Of what somebody has said ([`Writer::erase`]).
     #[must_use]
     pub fn of(party: Party) -> Self {
-        Self { party, after: None, erased: Erased::default() }
+        Self { party, faces: String::new(), after: 0, is_done: false, erased: Erased::default() }
     }
 
     /// What is erased so far.
@@ -62,31 +65,39 @@ impl Writer {
     /// # Errors
     /// As the disk has it. The part can be tried again.
     pub fn erase_some(&mut self, erasing: &mut Erasing) -> Result<bool, StoreError> {
-        if erasing.after == Some(i64::MAX) {
+        if erasing.is_done {
             return Ok(false);
         }
-        // Numbers that are remembered may be those of faces that go; and who is here may have got another one.
-        let faces = faces(&self.db, &erasing.party)?;
+        if erasing.faces.is_empty() {
+            erasing.faces = faces(&self.db, &erasing.party)?;
+        }
         let change = self.db.transaction()?;
         let ids: Vec<i64> = {
             let mut find = change.prepare_cached(
                 "SELECT id FROM event WHERE id > ?1 AND face IN (SELECT value FROM json_each(?2)) \
                  ORDER BY id LIMIT ?3",
             )?;
-            let after = erasing.after.unwrap_or_default();
-            let found = find.query_map(params![after, faces, ERASED_AT_ONCE], |row| row.get(0))?;
+            let bound = params![erasing.after, erasing.faces, ERASED_AT_ONCE];
+            let found = find.query_map(bound, |row| row.get(0))?;
             found.collect::<Result<_, _>>()?
         };
         remove(&change, &ids)?;
         change.commit()?;
         erasing.erased.messages += ids.len() as u64;
         if let Some(last) = ids.last() {
-            erasing.after = Some(*last);
+            erasing.after = *last;
             return Ok(true);
         }
+        let faces = faces(&self.db, &erasing.party)?;
+        if faces != erasing.faces {
+            // Who is here has got another face meanwhile.
+            (erasing.faces, erasing.after) = (faces, 0);
+            return Ok(true);
+        }
+        // Numbers that are remembered may be those of faces that go.
         self.known.forget();
         erasing.erased.conversations += self.erase_traces(&erasing.party, &faces)?;
-        erasing.after = Some(i64::MAX);
+        erasing.is_done = true;
         // The log still has the old pages.
         self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(false)

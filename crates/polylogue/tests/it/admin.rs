@@ -260,6 +260,35 @@ fn a_ban_ends_and_refuses_and_outlasts_the_server() {
 }
 
 #[test]
+fn what_can_not_be_kept_is_not_said_to_be() {
+    use rustix::process::{Resource, Rlimit, prlimit};
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    let limit = |server: &mut Server, current| {
+        prlimit(Some(server.process().id()), Resource::Fsize, Rlimit { current, maximum: None }).unwrap();
+    };
+    // From here on no file may be written to.
+    limit(&mut server, Some(1));
+    let (code, text, errors) = place.order(&["bans", "add", "192.0.2.1"]);
+    assert_eq!((code, text.as_str()), (Some(0), "banned 192.0.2.1/32 for ever; ended 0 sessions\n"));
+    assert_eq!(errors, "warning: it isn't kept: the next start of the server knows nothing of it\n");
+    assert_eq!(place.json(&["status"])["store"]["failing"], true);
+    assert!(place.done(&["status"]).contains(", CAN'T BE WRITTEN)"));
+    let made = with_password(&place, &["accounts", "add", "ana"], "correct horse");
+    assert!(made.1.ends_with("knows nothing of it\n"), "{}", made.1);
+
+    limit(&mut server, None);
+    place.done(&["bans", "add", "192.0.2.2"]);
+    assert_eq!(place.json(&["status"])["store"]["failing"], false);
+    server.process().signal(Signal::KILL);
+    server.process().wait();
+    let _server = place.serve(&[]);
+    let bans = place.json(&["bans"]);
+    assert_eq!(bans["bans"].as_array().unwrap().len(), 1, "{bans}");
+    assert_eq!(place.done(&["accounts"]), "there are no accounts\n");
+}
+
+#[test]
 fn a_ban_for_a_time_ends_by_itself() {
     let place = Place::new();
     let server = place.serve(&[]);
