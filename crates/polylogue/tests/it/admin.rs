@@ -438,7 +438,8 @@ fn accounts_are_made_changed_given_out_erased_and_removed() {
 
     let mut ana = log_in(server.address(), "ana", "correct horse", " 903 ");
     ana.expect(" 001 ");
-    ana.send("JOIN #den\r\nPRIVMSG #den :mine\r\nPRIVMSG #den :mine too\r\n");
+    ana.send("JOIN #den\r\nPRIVMSG #den :mine\r\nPRIVMSG #den :mine too\r\nPING done\r\n");
+    ana.expect("PONG polylogue.local");
     let mut ida = irc(server.address(), "ida");
     ida.send("JOIN #den\r\nPRIVMSG #den :not hers\r\n");
     ana.expect("not hers");
