@@ -210,12 +210,27 @@ fn a_ban_ends_and_refuses_and_outlasts_the_server() {
     let address = server.address();
     let (_ana, mut ana) = join_from("127.0.0.9", address, "ana");
     let (bob_out, mut bob) = join_from("127.0.0.1", address, "bob");
+    // Those who haven't logged in, on each protocol that can be spoken without, go too.
+    let begun =
+        ["REGISTER\r\nclientID: ben\r\nIP: 127.0.0.1\r\nPort: 1\r\n\r\n", "NICK ida\r\n", "{", "SEND"];
+    let begun = begun.map(|text| {
+        let mut stream = connect_from("127.0.0.9", address);
+        stream.write_all(text.as_bytes()).unwrap();
+        Stream::new(text, stream)
+    });
+    let end = std::time::Instant::now() + PATIENCE;
+    while place.json(&["status"])["sessions"] != 6 {
+        assert!(std::time::Instant::now() < end, "not all have begun: {}", place.done(&["sessions"]));
+    }
     assert_eq!(
         place.done(&["bans", "add", "127.0.0.8/30", "--reason", "rude"]),
-        "banned 127.0.0.8/30 for ever; ended 1 session\n"
+        "banned 127.0.0.8/30 for ever; ended 5 sessions\n"
     );
     ana.expect("polylogue (private) - Banned: rude\n");
     ana.end();
+    for mut begun in begun {
+        begun.end();
+    }
     let refused = |address| {
         let mut eve = connect_from("127.0.0.10", address);
         eve.write_all(b"NICK eve\r\nUSER eve 0 * :eve\r\n").unwrap();
