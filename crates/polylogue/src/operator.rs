@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &NewOperator) -> Result<(), Failure> {
         return Err(wrong(format!("{:?} can't be an operator's name: it has white space", arguments.name)));
     }
     operators::privileges_of(&arguments.may).map_err(wrong)?;
-    let password = ask()?;
+    let password = ask_password()?;
     if password.is_empty() {
         return Err(wrong("an empty password is none".to_owned()));
     }
@@ -33,7 +33,11 @@ pub(crate) fn run(arguments: &NewOperator) -> Result<(), Failure> {
     Ok(())
 }
 
-fn ask() -> io::Result<String> {
+/// Asks for a password without showing it, or reads it from the standard input.
+///
+/// # Errors
+/// The terminal's.
+pub(crate) fn ask_password() -> io::Result<String> {
     if io::stdin().is_terminal() {
         return rpassword::prompt_password("password: ");
     }

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hub::{Effect, EventId, Kept, Outcome, Recall, Recalled, Refusal, Reply, SessionId};
-use store::{Reader, StoreError, Writer};
+use hub::{Effect, EventId, Kept, Outcome, Party, Recall, Recalled, Refusal, Reply, SessionId};
+use store::{Erased, Erasing, Reader, StoreError, Writer};
 use tokio::sync::oneshot;
 
 use crate::shared::Shared;
@@ -66,6 +66,8 @@ pub(crate) enum After {
     Tell(oneshot::Sender<bool>),
     /// Look something up.
     Recall(Box<Recall>, oneshot::Sender<Recalled>),
+    /// Erase what somebody has said; nothing is answered if it fails.
+    Erase(Party, oneshot::Sender<Erased>),
 }
 
 /// Who wants something looked up.
@@ -117,10 +119,10 @@ impl Journal {
     }
 
     /// The next lot; `None`: nothing came for a while. Empty: that was all.
-    fn next(&self) -> Option<Vec<Turn>> {
+    fn next(&self, patience: Duration) -> Option<Vec<Turn>> {
         let waiting = |queue: &mut Queue| queue.turns.is_empty() && !queue.ended;
-        let (mut queue, waited) =
-            self.more.wait_timeout_while(self.lock(), IDLE, waiting).unwrap_or_else(PoisonError::into_inner);
+        let waited = self.more.wait_timeout_while(self.lock(), patience, waiting);
+        let (mut queue, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         if waited.timed_out() && queue.turns.is_empty() && !queue.ended {
             return None;
         }
@@ -168,9 +170,13 @@ fn waits(effect: &Effect) -> bool {
 
 /// Keeps and posts until [`Journal::end`].
 pub(crate) fn run(shared: &Shared, mut writer: Writer) {
+    let mut erasings = Erasings::default();
     loop {
-        let Some(mut turns) = shared.journal.next() else {
-            enter_words(&mut writer, false, shared);
+        let patience = if erasings.is_empty() { IDLE } else { Duration::ZERO };
+        let Some(mut turns) = shared.journal.next(patience) else {
+            if !erasings.go_on(&mut writer) {
+                enter_words(&mut writer, false, shared);
+            }
             continue;
         };
         if turns.is_empty() {
@@ -207,6 +213,7 @@ pub(crate) fn run(shared: &Shared, mut writer: Writer) {
                 Some(After::Tell(tell)) => drop(tell.send(!matches!(tried, Some(Err(_))))),
                 // If there is no room, the question is dropped, and that is an answer.
                 Some(After::Recall(recall, to)) => drop(shared.journal.recall(Asker::Outside(to), recall)),
+                Some(After::Erase(party, to)) => erasings.push(party, to),
             }
         }
         // Where nothing was to be kept, nothing is learned of the disk.
@@ -214,9 +221,37 @@ pub(crate) fn run(shared: &Shared, mut writer: Writer) {
             tell_operators(shared, tried.err());
         }
         shared.journal.done(count);
+        // However much is said, it is done some time.
+        erasings.go_on(&mut writer);
     }
     if let Err(error) = writer.close() {
         tracing::warn!(%error, "the store's log is left for the next start to take in");
+    }
+}
+
+/// What is to be erased: a part at a time, so that nothing else waits long.
+#[derive(Debug, Default)]
+struct Erasings(VecDeque<(Erasing, oneshot::Sender<Erased>)>);
+
+impl Erasings {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn push(&mut self, party: Party, to: oneshot::Sender<Erased>) {
+        self.0.push_back((Erasing::of(party), to));
+    }
+
+    /// Erases a part; whether there was something to erase.
+    fn go_on(&mut self, writer: &mut Writer) -> bool {
+        let Some((mut erasing, to)) = self.0.pop_front() else { return false };
+        match writer.erase_some(&mut erasing) {
+            Ok(true) => self.0.push_front((erasing, to)),
+            // Who asked may have gone.
+            Ok(false) => drop(to.send(erasing.erased())),
+            Err(error) => tracing::error!(%error, "what somebody said can't be erased, or not all of it"),
+        }
+        true
     }
 }
 

@@ -33,6 +33,7 @@ mod joining;
 mod journal;
 mod listen;
 mod metrics;
+mod orders;
 mod outlet;
 mod queue;
 mod reactor;

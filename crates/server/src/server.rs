@@ -77,6 +77,7 @@ impl Server {
             hub.load_markers(boot.markers);
             hub.load_rooms(boot.rooms);
             past.bans = boot.bans;
+            past.reader = writer.reader().ok();
             writer
         });
         // After the store: whoever has that has the folder.

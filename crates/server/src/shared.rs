@@ -12,14 +12,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gateway::Settings;
 use hub::{
-    Audience, CallId, Command, Credentials, Dialect, Effect, Hub, Now, Origin, Purpose, Recall, Recalled,
-    Reply, ServerBan, SessionId,
+    Audience, CallId, Command, Credentials, Dialect, Effect, Hub, Now, Origin, Purpose, Reply, ServerBan,
+    SessionId,
 };
 use rustc_hash::FxHashMap;
-use tokio::sync::oneshot;
+use store::Reader;
 
 use crate::bans::Bans;
-use crate::drain::{Drain, TurnedAway};
+use crate::drain::Drain;
 use crate::http::Web;
 use crate::inbox::{Inbox, Newcomer, News};
 use crate::journal::{After, Journal};
@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) journal: Journal,
     /// The folder that things are kept in, if they are.
     pub(crate) folder: Option<PathBuf>,
+    /// For what takes long: one at a time.
+    pub(crate) spare_reader: Mutex<Option<Reader>>,
     pub(crate) bans: Bans,
     pub(crate) drain: Drain,
     /// Has the configuration read again, elsewhere.
@@ -69,6 +71,7 @@ pub(crate) struct Past {
     /// Where it is kept, if anything is.
     pub(crate) folder: Option<PathBuf>,
     pub(crate) bans: Vec<ServerBan>,
+    pub(crate) reader: Option<Reader>,
 }
 
 /// Something to tell the hub.
@@ -111,6 +114,7 @@ impl Shared {
             verifier: Verifier::default(),
             journal: Journal::default(),
             folder: past.folder,
+            spare_reader: Mutex::new(past.reader),
             bans: Bans::new(past.bans),
             drain: Drain::default(),
             reload,
@@ -176,7 +180,7 @@ impl Shared {
         self.with_hub_and_after(shard, fx, None, act);
     }
 
-    fn with_hub_and_after<T>(
+    pub(crate) fn with_hub_and_after<T>(
         &self,
         shard: u8,
         fx: &mut Vec<Effect>,
@@ -216,40 +220,6 @@ impl Shared {
             inbox.lock().push(News::Reply { to, reply });
             inbox.wake();
         }
-    }
-
-    /// Does what whoever runs the server wants done. What comes second is known when it is kept, or isn't; if
-    /// nothing is kept here, it is an error.
-    pub(crate) fn by_order<T>(
-        &self,
-        act: impl FnOnce(&mut Hub, Now, &mut Vec<Effect>) -> T,
-    ) -> (T, oneshot::Receiver<bool>) {
-        let (tell, kept) = oneshot::channel();
-        let now = self.clock.now();
-        let after = Some(After::Tell(tell));
-        let done = self.with_hub_and_after(0, &mut Vec::new(), after, |hub, fx| act(hub, now, fx));
-        self.inboxes[0].wake();
-        (done, kept)
-    }
-
-    /// Has something looked up, when everything that was to be kept before is. It is an error if nothing is kept
-    /// here, or too much is waiting.
-    pub(crate) fn recall(&self, recall: Recall) -> oneshot::Receiver<Recalled> {
-        let (answer, recalled) = oneshot::channel();
-        let after = Some(After::Recall(Box::new(recall), answer));
-        self.with_hub_and_after(0, &mut Vec::new(), after, |_, _| ());
-        recalled
-    }
-
-    /// Why a newcomer from there isn't taken now, if it isn't.
-    pub(crate) fn turns_away(&self, address: IpAddr) -> Option<TurnedAway> {
-        if let Some(reason) = self.bans.find(address, self.clock.now().unix_ms) {
-            return Some(TurnedAway::Banned(reason));
-        }
-        if self.drain.is_on() {
-            return Some(TurnedAway::Draining);
-        }
-        self.is_full().then_some(TurnedAway::Full)
     }
 
     /// Tells those who run the server something.

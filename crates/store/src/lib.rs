@@ -22,7 +22,7 @@ mod writer;
 pub use backup::{Restored, Summary, backup, check, restore};
 pub use error::StoreError;
 pub use expire::Retention;
-pub use person::Erased;
+pub use person::{Erased, Erasing};
 pub use reader::{Interrupter, Reader};
 pub use schema::{Durability, SCHEMA_VERSION};
 pub use writer::{Boot, Writer};

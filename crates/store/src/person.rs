@@ -20,6 +20,32 @@ pub struct Erased {
     pub conversations: u64,
 }
 
+/// An erasing that is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasing {
+    party: Party,
+    /// The numbers of the party's faces, as far as they are known.
+    faces: String,
+    /// Up to which event nothing is left.
+    after: i64,
+    is_done: bool,
+    erased: Erased,
+}
+
+impl Erasing {
+    /// Of what somebody has said ([`Writer::erase`]).
+    #[must_use]
+    pub fn of(party: Party) -> Self {
+        Self { party, faces: String::new(), after: 0, is_done: false, erased: Erased::default() }
+    }
+
+    /// What is erased so far.
+    #[must_use]
+    pub fn erased(&self) -> Erased {
+        self.erased
+    }
+}
+
 impl Writer {
     /// Erases what somebody has said, everywhere: for an account, all that was said while logged in to it. What others
     /// have said stays, also to that person, but no longer says more of it than its name.
@@ -29,33 +55,52 @@ impl Writer {
     /// # Errors
     /// As the disk has it. Part may be erased then, and the rest when it is tried again.
     pub fn erase(&mut self, party: &Party) -> Result<Erased, StoreError> {
+        let mut erasing = Erasing::of(party.clone());
+        while self.erase_some(&mut erasing)? {}
+        Ok(erasing.erased)
+    }
+
+    /// Erases a part of it; whether there is more. Between two parts other things can be kept.
+    ///
+    /// # Errors
+    /// As the disk has it. The part can be tried again.
+    pub fn erase_some(&mut self, erasing: &mut Erasing) -> Result<bool, StoreError> {
+        if erasing.is_done {
+            return Ok(false);
+        }
+        if erasing.faces.is_empty() {
+            erasing.faces = faces(&self.db, &erasing.party)?;
+        }
+        let change = self.db.transaction()?;
+        let ids: Vec<i64> = {
+            let mut find = change.prepare_cached(
+                "SELECT id FROM event WHERE id > ?1 AND face IN (SELECT value FROM json_each(?2)) \
+                 ORDER BY id LIMIT ?3",
+            )?;
+            let bound = params![erasing.after, erasing.faces, ERASED_AT_ONCE];
+            let found = find.query_map(bound, |row| row.get(0))?;
+            found.collect::<Result<_, _>>()?
+        };
+        remove(&change, &ids)?;
+        change.commit()?;
+        erasing.erased.messages += ids.len() as u64;
+        if let Some(last) = ids.last() {
+            erasing.after = *last;
+            return Ok(true);
+        }
+        let faces = faces(&self.db, &erasing.party)?;
+        if faces != erasing.faces {
+            // Who is here has got another face meanwhile.
+            (erasing.faces, erasing.after) = (faces, 0);
+            return Ok(true);
+        }
         // Numbers that are remembered may be those of faces that go.
         self.known.forget();
-        let faces = faces(&self.db, party)?;
-        let mut erased = Erased::default();
-        let mut after = 0;
-        loop {
-            let change = self.db.transaction()?;
-            let ids: Vec<i64> = {
-                let mut find = change.prepare_cached(
-                    "SELECT id FROM event WHERE id > ?1 AND face IN (SELECT value FROM json_each(?2)) \
-                     ORDER BY id LIMIT ?3",
-                )?;
-                let found = find.query_map(params![after, faces, ERASED_AT_ONCE], |row| row.get(0))?;
-                found.collect::<Result<_, _>>()?
-            };
-            remove(&change, &ids)?;
-            change.commit()?;
-            erased.messages += ids.len() as u64;
-            match ids.last() {
-                Some(last) => after = *last,
-                None => break,
-            }
-        }
-        erased.conversations = self.erase_traces(party, &faces)?;
+        erasing.erased.conversations += self.erase_traces(&erasing.party, &faces)?;
+        erasing.is_done = true;
         // The log still has the old pages.
         self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        Ok(erased)
+        Ok(false)
     }
 
     /// Erases who took part in what, empty conversations, and what is known of the person; how many conversations.

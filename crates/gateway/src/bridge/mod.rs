@@ -306,6 +306,7 @@ impl Session for BridgeSession {
                 self.state = State::Talking(conversation);
                 self.talk(|conversation, out| conversation.on_reply(now, reply, out), out);
             }
+            (_, Reply::Dismissed { .. }) => self.close(Close::Dismissed, out),
             (State::Asked(asked), Reply::Bridge(reply)) => {
                 self.on_answer(now, asked, reply, out);
                 self.on_requests(now, out);

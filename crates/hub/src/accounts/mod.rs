@@ -2,6 +2,7 @@
 
 mod devices;
 mod login;
+mod orders;
 mod registration;
 
 use std::collections::{BTreeMap, BTreeSet};

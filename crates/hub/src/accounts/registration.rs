@@ -9,7 +9,7 @@ use super::{
 use crate::names::Key;
 use crate::{Effect, Hub, Kept, Name, Now, Refusal, Reply, Secret, SessionId, UserId};
 
-fn check_password(name: &Name, password: &Secret) -> Result<(), Refusal> {
+pub(super) fn check_password(name: &Name, password: &Secret) -> Result<(), Refusal> {
     let text = password.reveal();
     let rule = if text.chars().count() < PASSWORD_CHARS_MIN {
         "it has fewer than 6 characters"
@@ -64,7 +64,7 @@ impl Hub {
     }
 
     /// Whether nobody has a name, as an account or as a present user other than this one.
-    fn free_for(&self, name: &Name, user: Option<UserId>) -> Result<(), Refusal> {
+    pub(super) fn free_for(&self, name: &Name, user: Option<UserId>) -> Result<(), Refusal> {
         let holder = self.directory.holder(name);
         let taken = self.accounts.get(name.as_str()).is_some() || self.is_reserved(name);
         if taken || holder.is_some_and(|holder| Some(holder) != user) {
@@ -111,7 +111,7 @@ impl Hub {
     }
 
     /// Has an account kept as it is now.
-    fn keep_account(&mut self, account: Account, fx: &mut Vec<Effect>) {
+    pub(super) fn keep_account(&mut self, account: Account, fx: &mut Vec<Effect>) {
         fx.push(Effect::Keep(Kept::Account(Box::new(account.clone()))));
         self.accounts.put(account);
     }

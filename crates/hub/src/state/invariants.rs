@@ -33,6 +33,10 @@ enum Step {
     RenameRoom { session: u8, room: u8, to: u8 },
     Watch { session: u8, name: u8, off: bool },
     Away(u8),
+    Broadcast,
+    EndNamed(u8),
+    EndFrom(u8),
+    CloseRoom(u8),
     Unanswered,
     Pass(u16),
 }
@@ -69,6 +73,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (session(), name(), any::<bool>())
             .prop_map(|(session, name, off)| Step::Watch { session, name, off }),
         1 => session().prop_map(Step::Away),
+        2 => Just(Step::Broadcast),
+        1 => name().prop_map(Step::EndNamed),
+        1 => (0u8..2).prop_map(Step::EndFrom),
+        1 => (0u8..4).prop_map(Step::CloseRoom),
         1 => Just(Step::Unanswered),
         1 => (0u16..2000).prop_map(Step::Pass),
     ]
@@ -99,6 +107,10 @@ fn room_name(room: u8) -> String {
     ["room0", "room1", "a room", "a_room"][usize::from(room)].to_owned()
 }
 
+fn address_of(session: u8) -> &'static str {
+    if session.is_multiple_of(2) { "127.0.0.1" } else { "198.51.100.7" }
+}
+
 fn wanted(change: u8, whom: String) -> WantedChange {
     match change {
         0 => WantedChange::Flags(RoomFlags::SECRET, true),
@@ -119,11 +131,8 @@ impl Run {
         match step {
             Step::Open(session, dialect) => {
                 if self.open.insert(self.id(session)) {
-                    let address = if session % 2 == 0 { "127.0.0.1" } else { "198.51.100.7" };
-                    self.hub.open(
-                        self.id(session),
-                        Origin { dialect, address: address.parse().unwrap(), secure: false },
-                    );
+                    let address = address_of(session).parse().unwrap();
+                    self.hub.open(self.id(session), Origin { dialect, address, secure: false });
                 }
             }
             Step::Close(session) => {
@@ -224,6 +233,31 @@ impl Run {
             }
             Step::Away(session) => {
                 self.apply(session, Command::SetAway { message: Some("out".to_owned()) }, &mut fx);
+            }
+            Step::Broadcast => {
+                let told = self.hub.broadcast(self.now, "hello", &mut fx).unwrap();
+                assert!(told <= self.hub.users.len());
+            }
+            Step::EndNamed(whom) => {
+                if let Ok(card) = self.hub.end_named(self.now, &name(whom), "", &mut fx) {
+                    assert!(!self.hub.users.contains_key(&card.user()), "somebody who was ended is here");
+                }
+            }
+            Step::EndFrom(address) => {
+                let address: std::net::IpAddr = address_of(address).parse().unwrap();
+                // One that waits for a name takes it when that becomes free, and goes when it is told.
+                self.hub.waiting.clear();
+                self.hub.end_from(self.now, |from| from == address, "", &mut fx);
+                let is_left = |user: &&User| {
+                    let sessions = user.sessions.iter().map(|session| self.hub.sessions[session].origin);
+                    user.origin.address == address && sessions.clone().all(|origin| origin.address == address)
+                };
+                assert_eq!(self.hub.users.values().filter(is_left).count(), 0, "somebody from there is here");
+            }
+            Step::CloseRoom(room) => {
+                if self.hub.close_room(self.now, &room_name(room), "", &mut fx).is_ok() {
+                    assert!(self.hub.room(&room_name(room)).is_err(), "a closed room is there");
+                }
             }
             Step::Unanswered => {
                 if let Some(call) = self.calls.pop() {

@@ -42,6 +42,12 @@ pub(crate) enum Order {
         #[command(subcommand)]
         order: Option<RoomOrder>,
     },
+    /// The accounts
+    Accounts {
+        /// What to do with them; nothing: list them.
+        #[command(subcommand)]
+        order: Option<AccountOrder>,
+    },
     /// From where nobody may come
     Bans {
         /// What to do with them; nothing: list them.
@@ -117,6 +123,36 @@ pub(crate) enum RoomOrder {
         /// Which part.
         #[command(flatten)]
         window: Window,
+    },
+}
+
+/// `polylogue admin accounts …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountOrder {
+    /// Make an account: asks for a password, or reads it from the standard input
+    Add {
+        /// Its name
+        name: String,
+    },
+    /// Give an account another password; certificates and passwords for single programs go
+    Password {
+        /// Which
+        name: String,
+    },
+    /// End an account: its name is anybody's
+    Remove {
+        /// Which
+        name: String,
+    },
+    /// Print all that was said while logged in to an account, and its conversations: a line of JSON each
+    Export {
+        /// Which; also one that is gone
+        name: String,
+    },
+    /// Erase all that was said while logged in to an account
+    Erase {
+        /// Which; also one that is gone
+        name: String,
     },
 }
 

@@ -1,10 +1,11 @@
 //! An order as the server's API has it.
 
 use std::fmt::Write as _;
+use std::io;
 
 use serde_json::{Value, json};
 
-use super::arguments::{BanOrder, Order, RoomOrder, SessionOrder, Window};
+use super::arguments::{AccountOrder, BanOrder, Order, RoomOrder, SessionOrder, Window};
 
 /// A request.
 #[derive(Debug, PartialEq)]
@@ -15,9 +16,27 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// The request that an order is.
-    pub(super) fn of(order: &Order) -> Self {
-        match order {
+    /// The request that an order is. `password` is asked if there has to be one.
+    pub(super) fn of(order: &Order, password: impl FnOnce() -> io::Result<String>) -> io::Result<Self> {
+        Ok(match order {
+            Order::Accounts { order: None } => Self::get("/accounts"),
+            Order::Accounts { order: Some(AccountOrder::Add { name }) } => {
+                Self::post("/accounts", json!({ "name": name, "password": password()? }))
+            }
+            Order::Accounts { order: Some(AccountOrder::Password { name }) } => Self {
+                method: "PUT",
+                path: path(&["accounts", name, "password"]),
+                body: Some(json!({ "password": password()? })),
+            },
+            Order::Accounts { order: Some(AccountOrder::Remove { name }) } => {
+                Self::delete(&["accounts", name])
+            }
+            Order::Accounts { order: Some(AccountOrder::Export { name }) } => {
+                Self::get(&path(&["accounts", name, "messages"]))
+            }
+            Order::Accounts { order: Some(AccountOrder::Erase { name }) } => {
+                Self::delete(&["accounts", name, "messages"])
+            }
             Order::Status => Self::get("/status"),
             Order::Sessions { order: None } => Self::get("/sessions"),
             Order::Sessions { order: Some(SessionOrder::End { name, reason }) } => {
@@ -52,7 +71,7 @@ impl Call {
                 ]);
                 call.within(window)
             }
-        }
+        })
     }
 
     fn get(path: &str) -> Self {
@@ -112,7 +131,8 @@ mod tests {
     #[test]
     fn names_can_not_leave_their_place_in_the_address() {
         let order = RoomOrder::Close { room: "a/b?c=ä&d".to_owned(), reason: "1 & 2".to_owned() };
-        let call = Call::of(&Order::Rooms { order: Some(order) });
+        let nobody_asks = || Err(io::ErrorKind::Other.into());
+        let call = Call::of(&Order::Rooms { order: Some(order) }, nobody_asks).unwrap();
         assert_eq!(
             (call.method, call.path.as_str()),
             ("DELETE", "/rooms/a%2Fb%3Fc%3D%C3%A4%26d?reason=1%20%26%202")

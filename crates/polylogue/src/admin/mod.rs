@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use arguments::{AccountOrder, Order};
+
 pub(crate) use arguments::Admin;
 
 use crate::config::Config;
@@ -24,8 +26,11 @@ use client::{Client, Trouble};
 /// # Errors
 /// Arguments that mean nothing, no server, or what the server says against it.
 pub(crate) fn run(arguments: &Admin) -> Result<(), Failure> {
-    let call = Call::of(&arguments.order);
     let client = Client { socket: socket(arguments)? };
+    let call = Call::of(&arguments.order, crate::operator::ask_password)?;
+    if let Order::Accounts { order: Some(AccountOrder::Export { .. }) } = arguments.order {
+        return client.copy(&call, &mut io::stdout().lock()).map_err(|trouble| failure(&client, trouble));
+    }
     let answer = client.ask(&call).map_err(|trouble| failure(&client, trouble))?;
     let text = if arguments.json { format!("{answer}\n") } else { show::shown(&arguments.order, &answer) };
     let mut stdout = io::stdout().lock();
@@ -91,6 +96,7 @@ fn for_people(hint: &str) -> String {
     let names = [
         ("GET /sessions", "polylogue admin sessions"),
         ("GET /rooms", "polylogue admin rooms"),
+        ("GET /accounts", "polylogue admin accounts"),
         ("GET /bans", "polylogue admin bans"),
         ("POST /drain", "polylogue admin drain"),
         ("leave for_s away", "leave --for away"),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::arguments::{BanOrder, Order, RoomOrder, SessionOrder};
+use super::arguments::{AccountOrder, BanOrder, Order, RoomOrder, SessionOrder};
 use super::table::{plain, table};
 
 /// An answer in words.
@@ -21,6 +21,22 @@ pub(super) fn shown(order: &Order, answer: &Value) -> String {
             format!("put out {}\n", counted(&answer["put_out"], "person", "people"))
         }
         Order::Rooms { order: Some(RoomOrder::History { .. }) } | Order::Search { .. } => events(answer),
+        Order::Accounts { order: None } => accounts(answer),
+        Order::Accounts { order: Some(AccountOrder::Add { .. }) } => {
+            format!("made the account {}\n", word(&answer["name"]))
+        }
+        Order::Accounts { order: Some(AccountOrder::Password { .. }) } => {
+            format!("{} has another password\n", word(&answer["name"]))
+        }
+        Order::Accounts { order: Some(AccountOrder::Remove { .. }) } => {
+            format!("removed the account {}\n", word(&answer["removed"]))
+        }
+        Order::Accounts { order: Some(AccountOrder::Erase { .. }) } => {
+            let messages = counted(&answer["messages"], "message", "messages");
+            format!("erased {messages}\n")
+        }
+        // Copied as it came.
+        Order::Accounts { order: Some(AccountOrder::Export { .. }) } => String::new(),
         Order::Bans { order: None } => bans(answer),
         Order::Bans { order: Some(BanOrder::Add { .. }) } => {
             let until = match &answer["until"] {
@@ -145,6 +161,21 @@ fn room(answer: &Value) -> String {
     let members = table(["NAME", "ACCOUNT", "PROTOCOL", "RANKS"], &rows);
     text.push_str(&or_nothing(rows.len(), "nobody is in it", members));
     text
+}
+
+fn accounts(answer: &Value) -> String {
+    let cells = |account: &Value| {
+        [
+            word(&account["name"]),
+            moment(&account["since"]),
+            word(&account["sessions"]),
+            word(&account["certificates"]),
+            word(&account["app_passwords"]),
+        ]
+    };
+    let rows: Vec<_> = list(answer, "accounts").iter().map(cells).collect();
+    let head = ["ACCOUNT", "SINCE", "SESSIONS", "CERTIFICATES", "APP PASSWORDS"];
+    or_nothing(rows.len(), "there are no accounts", table(head, &rows))
 }
 
 fn bans(answer: &Value) -> String {

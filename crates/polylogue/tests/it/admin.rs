@@ -210,12 +210,27 @@ fn a_ban_ends_and_refuses_and_outlasts_the_server() {
     let address = server.address();
     let (_ana, mut ana) = join_from("127.0.0.9", address, "ana");
     let (bob_out, mut bob) = join_from("127.0.0.1", address, "bob");
+    // Those who haven't logged in, on each protocol that can be spoken without, go too.
+    let begun =
+        ["REGISTER\r\nclientID: ben\r\nIP: 127.0.0.1\r\nPort: 1\r\n\r\n", "NICK ida\r\n", "{", "SEND"];
+    let begun = begun.map(|text| {
+        let mut stream = connect_from("127.0.0.9", address);
+        stream.write_all(text.as_bytes()).unwrap();
+        Stream::new(text, stream)
+    });
+    let end = std::time::Instant::now() + PATIENCE;
+    while place.json(&["status"])["sessions"] != 6 {
+        assert!(std::time::Instant::now() < end, "not all have begun: {}", place.done(&["sessions"]));
+    }
     assert_eq!(
         place.done(&["bans", "add", "127.0.0.8/30", "--reason", "rude"]),
-        "banned 127.0.0.8/30 for ever; ended 1 session\n"
+        "banned 127.0.0.8/30 for ever; ended 5 sessions\n"
     );
     ana.expect("polylogue (private) - Banned: rude\n");
     ana.end();
+    for mut begun in begun {
+        begun.end();
+    }
     let refused = |address| {
         let mut eve = connect_from("127.0.0.10", address);
         eve.write_all(b"NICK eve\r\nUSER eve 0 * :eve\r\n").unwrap();
@@ -257,6 +272,35 @@ fn a_ban_ends_and_refuses_and_outlasts_the_server() {
              hint: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32\n"
         )
     );
+}
+
+#[test]
+fn what_can_not_be_kept_is_not_said_to_be() {
+    use rustix::process::{Resource, Rlimit, prlimit};
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    let limit = |server: &mut Server, current| {
+        prlimit(Some(server.process().id()), Resource::Fsize, Rlimit { current, maximum: None }).unwrap();
+    };
+    // From here on no file may be written to.
+    limit(&mut server, Some(1));
+    let (code, text, errors) = place.order(&["bans", "add", "192.0.2.1"]);
+    assert_eq!((code, text.as_str()), (Some(0), "banned 192.0.2.1/32 for ever; ended 0 sessions\n"));
+    assert_eq!(errors, "warning: it isn't kept: the next start of the server knows nothing of it\n");
+    assert_eq!(place.json(&["status"])["store"]["failing"], true);
+    assert!(place.done(&["status"]).contains(", CAN'T BE WRITTEN)"));
+    let made = with_password(&place, &["accounts", "add", "ana"], "correct horse");
+    assert!(made.1.ends_with("knows nothing of it\n"), "{}", made.1);
+
+    limit(&mut server, None);
+    place.done(&["bans", "add", "192.0.2.2"]);
+    assert_eq!(place.json(&["status"])["store"]["failing"], false);
+    server.process().signal(Signal::KILL);
+    server.process().wait();
+    let _server = place.serve(&[]);
+    let bans = place.json(&["bans"]);
+    assert_eq!(bans["bans"].as_array().unwrap().len(), 1, "{bans}");
+    assert_eq!(place.done(&["accounts"]), "there are no accounts\n");
 }
 
 #[test]
@@ -353,6 +397,100 @@ fn what_was_said_is_found_also_in_rooms_that_are_gone() {
     let (code, _, errors) = place.order(&["rooms", "history", "den", "--after", "noon"]);
     assert_eq!(code, Some(2));
     assert!(errors.starts_with("error: after is \"noon\"\nhint: write a message's id"), "{errors}");
+}
+
+/// Somebody on IRC who logs in to an account; what the server says to that.
+fn log_in(address: SocketAddr, nick: &str, password: &str, wanted: &str) -> Socket {
+    let mut socket = Socket::connect(nick, address);
+    socket
+        .send(&format!("CAP REQ :sasl\r\nNICK {nick}\r\nUSER {nick} 0 * :{nick}\r\nAUTHENTICATE PLAIN\r\n"));
+    socket.expect("AUTHENTICATE +\r\n");
+    let proof = base64(format!("\0{nick}\0{password}").as_bytes());
+    socket.send(&format!("AUTHENTICATE {proof}\r\n"));
+    socket.expect(wanted);
+    socket.send("CAP END\r\n");
+    socket
+}
+
+fn base64(bytes: &[u8]) -> String {
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let number =
+            three.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        for digit in 0..4 {
+            text.push(match digit <= three.len() {
+                true => char::from(digits[(number >> (18 - 6 * digit)) as usize & 63]),
+                false => '=',
+            });
+        }
+    }
+    text
+}
+
+/// An order that asks for a password.
+fn with_password(place: &Place, arguments: &[&str], password: &str) -> (Option<i32>, String) {
+    let mut command = polylogue();
+    command.args(["admin", "--data", place.folder()]).args(arguments).stderr(std::process::Stdio::piped());
+    let mut process = Process::start("polylogue admin", &mut command);
+    process.write(&format!("{password}\n"));
+    let text = process.stdout.end() + &process.stderr.as_mut().unwrap().end();
+    (process.wait().code(), text)
+}
+
+#[test]
+fn accounts_are_made_changed_given_out_erased_and_removed() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    assert_eq!(place.done(&["accounts"]), "there are no accounts\n");
+    let made = with_password(&place, &["accounts", "add", "ana"], "correct horse");
+    assert_eq!(made, (Some(0), "made the account ana\n".to_owned()));
+    let again = with_password(&place, &["accounts", "add", "Ana"], "another one");
+    assert_eq!(again.0, Some(1), "{}", again.1);
+    let short = with_password(&place, &["accounts", "add", "bob"], "short");
+    assert_eq!(short.0, Some(2), "{}", short.1);
+    assert!(short.1.contains("it has fewer than 6 characters"), "{}", short.1);
+
+    let mut ana = log_in(server.address(), "ana", "correct horse", " 903 ");
+    ana.expect(" 001 ");
+    ana.send("JOIN #den\r\nPRIVMSG #den :mine\r\nPRIVMSG #den :mine too\r\nPING done\r\n");
+    ana.expect("PONG polylogue.local");
+    let mut ida = irc(server.address(), "ida");
+    ida.send("JOIN #den\r\nPRIVMSG #den :not hers\r\n");
+    ana.expect("not hers");
+    let accounts = place.done(&["accounts"]);
+    assert!(accounts.starts_with("ACCOUNT  SINCE"), "{accounts}");
+    let accounts = place.json(&["accounts"]);
+    assert_eq!(
+        (&accounts["accounts"][0]["name"], &accounts["accounts"][0]["sessions"]),
+        (&"ana".into(), &1.into())
+    );
+    let shown = place.done(&["sessions"]);
+    assert!(shown.lines().any(|line| line.starts_with("ana   ana      irc")), "{shown}");
+
+    let changed = with_password(&place, &["accounts", "password", "ana"], "battery staple");
+    assert_eq!(changed, (Some(0), "ana has another password\n".to_owned()));
+    // It was acknowledged, so it is kept.
+    server.process().signal(Signal::KILL);
+    server.process().wait();
+    let server = place.serve(&[]);
+    log_in(server.address(), "ana", "correct horse", " 904 ");
+    log_in(server.address(), "ana", "battery staple", " 903 ");
+
+    let given = place.done(&["accounts", "export", "ana"]);
+    let lines: Vec<Value> = given.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let texts: Vec<_> = lines.iter().map(|line| line["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["mine", "mine too"]);
+    assert_eq!(place.done(&["accounts", "erase", "ana"]), "erased 2 messages\n");
+    assert_eq!(place.done(&["accounts", "export", "ana"]), "");
+    let left = place.done(&["rooms", "history", "den"]);
+    assert!(left.ends_with(" den <ida> not hers\n") && left.lines().count() == 1, "{left}");
+
+    assert_eq!(place.done(&["accounts", "remove", "ana"]), "removed the account ana\n");
+    assert_eq!(place.done(&["accounts"]), "there are no accounts\n");
+    let (code, _, errors) = place.order(&["accounts", "remove", "ana"]);
+    assert_eq!(code, Some(1));
+    assert!(errors.ends_with("\nhint: polylogue admin accounts lists the accounts\n"), "{errors}");
 }
 
 #[test]
@@ -533,7 +671,7 @@ fn the_examples_of_the_page_do_what_they_show() {
             requests += 1;
         }
     }
-    assert_eq!((orders, requests), (14, 4), "each example is run");
+    assert_eq!((orders, requests), (16, 4), "each example is run");
 }
 
 /// A command line's words.

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use super::reply::{Answer, Problem};
-use super::{bans, control, past, people};
+use super::{accounts, bans, control, past, people};
 use crate::shared::Shared;
 
 /// How much a request's body may have.
@@ -63,6 +63,18 @@ async fn route(request: Request<Incoming>, shared: &Arc<Shared>) -> Answered {
         (["bans", net], "DELETE") => bans::lift(shared, net).await,
         (["bans", address, length], "DELETE") => bans::lift(shared, &format!("{address}/{length}")).await,
         (["bans", _] | ["bans", _, _], _) => Err(Problem::method("DELETE")),
+        (["accounts"], "GET") => accounts::list(shared),
+        (["accounts"], "POST") => accounts::add(shared, read(body).await?).await,
+        (["accounts"], _) => Err(Problem::method("GET, POST")),
+        (["accounts", name], "DELETE") => accounts::remove(shared, name).await,
+        (["accounts", _], _) => Err(Problem::method("DELETE")),
+        (["accounts", name, "password"], "PUT") => {
+            accounts::set_password(shared, name, read(body).await?).await
+        }
+        (["accounts", _, "password"], _) => Err(Problem::method("PUT")),
+        (["accounts", name, "messages"], "GET") => accounts::export(shared, name),
+        (["accounts", name, "messages"], "DELETE") => accounts::erase(shared, name).await,
+        (["accounts", _, "messages"], _) => Err(Problem::method("GET, DELETE")),
         (["broadcast"], "POST") => control::broadcast(shared, &read(body).await?),
         (["broadcast"], _) => Err(Problem::method("POST")),
         (["drain"], "POST") => control::drain(shared, read(body).await?),
@@ -70,7 +82,7 @@ async fn route(request: Request<Incoming>, shared: &Arc<Shared>) -> Answered {
         (["drain"], _) => Err(Problem::method("POST, DELETE")),
         _ => Err(Problem::not_found(
             format!("there is nothing at {}", parts.uri.path()),
-            "try /status, /sessions, /rooms, /bans, /history/search, /broadcast or /drain",
+            "try /status, /sessions, /rooms, /accounts, /bans, /history/search, /broadcast or /drain",
         )),
     }
 }

@@ -93,6 +93,6 @@ pub(super) async fn lift(shared: &Shared, net: &str) -> Answered {
 }
 
 /// Whether it outlasts the server.
-async fn is_kept(kept: Receiver<bool>) -> bool {
+pub(super) async fn is_kept(kept: Receiver<bool>) -> bool {
     kept.await.unwrap_or(false)
 }

@@ -3,9 +3,8 @@
 //! It is never reachable over the network. The socket's file is its owner's alone, and whoever connects has to be the
 //! user that the server runs as, or root: the kernel says who it is. What can be asked is in `docs/admin.md`; `api.rs`
 //! says which function answers it.
-//!
-//! Accounts are not here yet; they belong into a file of their own beside the others, under `/accounts`.
 
+mod accounts;
 mod api;
 mod bans;
 mod control;
@@ -31,8 +30,8 @@ pub(crate) use socket::{Listener, open};
 
 /// How long a request's head may take, and how long a connection may rest between requests.
 const HEAD_TIME: Duration = Duration::from_secs(15);
-/// How long a connection may last altogether.
-const CONNECTION_TIME: Duration = Duration::from_secs(120);
+/// How long a connection may last altogether: it may take a while to give out or to erase what somebody has said.
+const CONNECTION_TIME: Duration = Duration::from_secs(60 * 60);
 /// How many connections there may be.
 const OPEN_MAX: usize = 32;
 /// How much a request's head may have.

@@ -58,7 +58,7 @@ pub(super) async fn search(shared: &Shared, query: Query) -> Answered {
 
 async fn look_up(shared: &Shared, recall: Recall) -> Answered {
     if shared.folder.is_none() {
-        return Err(Problem::conflict("this server keeps nothing", "start it without --ephemeral"));
+        return Err(Problem::nothing_kept());
     }
     match shared.recall(recall).await {
         Ok(Recalled::Events(events)) => {

@@ -1,17 +1,44 @@
 //! What is answered: JSON, also when it is no.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full};
 use hub::{Refusal, Shared as Event};
+use hyper::body::{Body, Frame};
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::mpsc::Receiver;
 
 /// What is answered.
 pub(super) struct Answer {
     status: StatusCode,
     allow: Option<&'static str>,
-    body: Value,
+    body: Content,
+}
+
+enum Content {
+    Whole(Value),
+    Lines(Receiver<io::Result<Bytes>>),
+}
+
+/// Lines of JSON that come by and by. An error breaks the answer off, so that nobody takes it for all.
+struct Lines(Receiver<io::Result<Bytes>>);
+
+impl Body for Lines {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.0.poll_recv(context).map(|lines| lines.map(|lines| lines.map(Frame::data)))
+    }
 }
 
 /// Why something can't be done, and what to do.
@@ -25,7 +52,11 @@ pub(super) struct Problem {
 
 impl Answer {
     pub(super) fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, allow: None, body }
+        Self { status: StatusCode::OK, allow: None, body: Content::Whole(body) }
+    }
+
+    pub(super) fn lines(lines: Receiver<io::Result<Bytes>>) -> Self {
+        Self { status: StatusCode::OK, allow: None, body: Content::Lines(lines) }
     }
 
     pub(super) fn created(body: Value) -> Self {
@@ -54,6 +85,10 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, what, hint)
     }
 
+    pub(super) fn nothing_kept() -> Self {
+        Self::conflict("this server keeps nothing", "start it without --ephemeral")
+    }
+
     pub(super) fn too_large(bytes_max: usize) -> Self {
         let what = format!("the request has more than {bytes_max} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, what, "send less")
@@ -76,6 +111,14 @@ impl Problem {
                 Self::not_found(refusal.to_string(), "GET /sessions lists who is here")
             }
             Refusal::NoSuchRoom { .. } => Self::not_found(refusal.to_string(), "GET /rooms lists the rooms"),
+            Refusal::NoAccount => {
+                Self::not_found("there is no account of that name", "GET /accounts lists the accounts")
+            }
+            Refusal::AccountExists { .. } => Self::conflict(
+                refusal.to_string(),
+                "GET /accounts lists the accounts, GET /sessions who is here",
+            ),
+            Refusal::NoHistory => Self::nothing_kept(),
             refusal => Self::malformed(refusal.to_string(), "say it otherwise"),
         }
     }
@@ -84,16 +127,23 @@ impl Problem {
 impl From<Problem> for Answer {
     fn from(problem: Problem) -> Self {
         let Problem { status, allow, what, hint } = problem;
-        Self { status, allow, body: json!({ "error": { "what": what, "hint": hint } }) }
+        Self { status, allow, body: Content::Whole(json!({ "error": { "what": what, "hint": hint } })) }
     }
 }
 
 /// The answer as HTTP has it. A line ends it, for those who read it on a terminal.
-pub(super) fn response(answer: Answer) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(format!("{}\n", answer.body))));
+pub(super) fn response(answer: Answer) -> Response<BoxBody<Bytes, io::Error>> {
+    let (kind, body) = match answer.body {
+        Content::Whole(body) => {
+            let body = Full::new(Bytes::from(format!("{body}\n")));
+            ("application/json", body.map_err(|never| match never {}).boxed())
+        }
+        Content::Lines(lines) => ("application/x-ndjson", Lines(lines).boxed()),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Some(allow) = answer.allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
     }
