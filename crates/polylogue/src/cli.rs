@@ -36,8 +36,60 @@ pub(crate) enum Command {
     Admin(Admin),
     /// Print the configuration file with all keys and their defaults
     Config,
+    /// Copy what is kept into a new file, also while the server runs
+    Backup(InFile),
+    /// Put a backup in the place of what is kept; what was there is put aside. The server has to be stopped
+    Restore(InFile),
+    /// Look through what is kept for damage, also while the server runs
+    Check(Data),
+    /// Write what there is of an account, a JSON object a line: what it said, and its conversations
+    Export(OfAccount),
+    /// Erase what an account has said. The server has to be stopped
+    Erase(Erase),
     /// Make a server operator: asks for a password and prints the line for the configuration file
     Operator(NewOperator),
+}
+
+/// Where something is kept.
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    /// The folder that messages are kept in, as for serve
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Configuration file, as for serve
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// `polylogue backup` and `polylogue restore`.
+#[derive(Debug, Args)]
+pub(crate) struct InFile {
+    /// The backup
+    pub(crate) file: PathBuf,
+    /// Of what.
+    #[command(flatten)]
+    pub(crate) data: Data,
+}
+
+/// `polylogue export`.
+#[derive(Debug, Args)]
+pub(crate) struct OfAccount {
+    /// The account's name
+    pub(crate) account: String,
+    /// Of what.
+    #[command(flatten)]
+    pub(crate) data: Data,
+}
+
+/// `polylogue erase`.
+#[derive(Debug, Args)]
+pub(crate) struct Erase {
+    /// Whose.
+    #[command(flatten)]
+    pub(crate) of: OfAccount,
+    /// Do it: it can't be undone
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// `polylogue operator`.

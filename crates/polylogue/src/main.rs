@@ -3,6 +3,7 @@
 mod admin;
 mod cli;
 mod config;
+mod data;
 mod failure;
 mod operator;
 mod serve;
@@ -20,6 +21,11 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => Plan::from_serve(arguments).and_then(serve::run),
         Command::Server(arguments) => Plan::from_server(arguments).and_then(serve::run),
         Command::Admin(arguments) => admin::run(&arguments),
+        Command::Backup(arguments) => data::backup(&arguments),
+        Command::Restore(arguments) => data::restore(&arguments),
+        Command::Check(arguments) => data::check(&arguments),
+        Command::Export(arguments) => data::export(&arguments),
+        Command::Erase(arguments) => data::erase(&arguments),
         Command::Operator(arguments) => operator::run(&arguments),
         Command::Config => config::run().map_err(Into::into),
     };

@@ -49,6 +49,8 @@ pub struct StoreConfig {
     pub folder: PathBuf,
     /// What kept things survive.
     pub durability: store::Durability,
+    /// How long they are kept.
+    pub retention: store::Retention,
 }
 
 /// Called when an operator wants the configuration to be read again. It is called with the hub locked, so it only

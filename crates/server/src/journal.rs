@@ -11,10 +11,10 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hub::{Effect, EventId, Kept, Outcome, Party, Recall, Recalled, Refusal, Reply, SessionId};
-use store::{Erased, Erasing, Reader, StoreError, Writer};
+use store::{Erased, Erasing, Interrupter, Reader, StoreError, Writer};
 use tokio::sync::oneshot;
 
 use crate::shared::Shared;
@@ -23,8 +23,13 @@ use crate::shared::Shared;
 const WAITING_MAX: usize = 8 * 1024;
 /// Turns that are kept together at most: one that comes later waits for no more than these.
 const GROUP_MAX: usize = 1024;
-/// When nothing happens for so long, there is time to enter words for searching.
+/// When nothing happens for so long, there is time to tidy up.
 const IDLE: Duration = Duration::from_secs(1);
+/// If there never is, some of it is done so often all the same.
+const TIDIED_EVERY: Duration = Duration::from_millis(250);
+/// Steps of entering words that a search waits for at most, and everybody with it.
+const SEARCH_STEPS_MAX: usize = 10;
+const WORDS_FAILED: &str = "words for searching can't be entered";
 /// Requests to look something up that may wait.
 const RECALLS_MAX: usize = 4 * 1024;
 /// How many threads look things up.
@@ -41,6 +46,16 @@ pub(crate) struct Journal {
     more_recalls: Condvar,
     /// Whether the disk can't be written to.
     failing: AtomicBool,
+    /// Ends the look for damage.
+    checking: Mutex<Checking>,
+}
+
+#[derive(Debug, Default)]
+enum Checking {
+    #[default]
+    No,
+    Yes(Interrupter),
+    Ended,
 }
 
 #[derive(Debug, Default)]
@@ -116,6 +131,24 @@ impl Journal {
         self.more.notify_all();
         self.lock_recalls().ended = true;
         self.more_recalls.notify_all();
+        if let Checking::Yes(check) = self.set_checking(Checking::Ended) {
+            check.interrupt();
+        }
+    }
+
+    /// What it was before. Nothing comes after the end.
+    fn set_checking(&self, new: Checking) -> Checking {
+        let mut checking = self.checking.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*checking, Checking::Ended) {
+            Checking::Ended
+        } else {
+            std::mem::replace(&mut checking, new)
+        }
+    }
+
+    /// Whether nobody waits.
+    fn is_idle(&self) -> bool {
+        self.lock().turns.is_empty()
     }
 
     /// The next lot; `None`: nothing came for a while. Empty: that was all.
@@ -171,11 +204,13 @@ fn waits(effect: &Effect) -> bool {
 /// Keeps and posts until [`Journal::end`].
 pub(crate) fn run(shared: &Shared, mut writer: Writer) {
     let mut erasings = Erasings::default();
+    let mut tidied = Instant::now();
     loop {
         let patience = if erasings.is_empty() { IDLE } else { Duration::ZERO };
         let Some(mut turns) = shared.journal.next(patience) else {
             if !erasings.go_on(&mut writer) {
-                enter_words(&mut writer, false, shared);
+                tidy_up(shared, &mut writer, || shared.journal.is_idle());
+                tidied = Instant::now();
             }
             continue;
         };
@@ -192,7 +227,9 @@ pub(crate) fn run(shared: &Shared, mut writer: Writer) {
         let search_after =
             |turn: &Turn| matches!(&turn.after, Some(After::Recall(recall, _)) if is_search(recall));
         if effects().any(searches) || turns.iter().any(search_after) {
-            enter_words(&mut writer, true, shared);
+            // What is looked for may be the last that was said.
+            let mut steps = 0..SEARCH_STEPS_MAX;
+            while steps.next().is_some() && unless_failed(WORDS_FAILED, writer.index()) {}
         }
         let count = effects().count();
         if let Some(Err(_)) = tried {
@@ -221,8 +258,12 @@ pub(crate) fn run(shared: &Shared, mut writer: Writer) {
             tell_operators(shared, tried.err());
         }
         shared.journal.done(count);
-        // However much is said, it is done some time.
+        // However much is said, these are done some time.
         erasings.go_on(&mut writer);
+        if tidied.elapsed() > TIDIED_EVERY {
+            tidy_up(shared, &mut writer, || false);
+            tidied = Instant::now();
+        }
     }
     if let Err(error) = writer.close() {
         tracing::warn!(%error, "the store's log is left for the next start to take in");
@@ -272,18 +313,20 @@ fn is_search(recall: &Recall) -> bool {
     matches!(recall, Recall::Search { .. } | Recall::SearchRooms { .. })
 }
 
-/// Enters words for searching: all that there are, or for as long as nobody waits.
-fn enter_words(writer: &mut Writer, all: bool, shared: &Shared) {
-    loop {
-        match writer.index() {
-            Ok(true) if all || shared.journal.lock().turns.is_empty() => {}
-            Ok(_) => return,
-            Err(error) => {
-                tracing::warn!(%error, "words for searching can't be entered");
-                return;
-            }
-        }
-    }
+/// Enters words for searching, and removes what is not to be kept any longer: a step of each, and more for as long as
+/// nobody waits.
+fn tidy_up(shared: &Shared, writer: &mut Writer, has_time: impl Fn() -> bool) {
+    while unless_failed(WORDS_FAILED, writer.index()) && has_time() {}
+    let now_ms = shared.clock.now().unix_ms;
+    while unless_failed("what is too old can't be removed", writer.expire(now_ms)) && has_time() {}
+}
+
+/// Whether there is more to do. What can't be done now is tried again later.
+fn unless_failed(what: &str, done: Result<bool, StoreError>) -> bool {
+    done.unwrap_or_else(|error| {
+        tracing::warn!(%error, "{what}");
+        false
+    })
 }
 
 /// What was to be kept was not: nothing may look as if it had been.
@@ -354,4 +397,21 @@ pub(crate) fn run_reader(shared: &Shared, mut reader: Reader) {
             Asker::Outside(to) => drop(to.send(found)),
         }
     }
+}
+
+/// Looks at all that is kept for damage, beside everything else.
+pub(crate) fn check(shared: &Shared, reader: Reader) {
+    if let Checking::Ended = shared.journal.set_checking(Checking::Yes(reader.interrupter())) {
+        return;
+    }
+    match reader.check() {
+        Ok(()) => tracing::info!("what is kept was looked at for damage, and has none"),
+        Err(error @ StoreError::Damaged { .. }) => {
+            tracing::error!(%error, "the store is damaged; {}", error.hint());
+            shared.alert_operators(&format!("The store is damaged: {error}. {}.", error.hint()));
+        }
+        // By the end of the server, mostly.
+        Err(error) => tracing::debug!(%error, "the look for damage was given up"),
+    }
+    shared.journal.set_checking(Checking::No);
 }

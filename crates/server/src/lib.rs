@@ -51,5 +51,5 @@ pub use config::{AdminSocket, Limits, Listener, Reload, ServerConfig, StoreConfi
 pub use joining::{Hint, hints};
 pub use listen::{BindError, PortError};
 pub use server::{Handle, Server};
-pub use store::{Durability, StoreError};
+pub use store::{Durability, Retention, StoreError};
 pub use tls::{TlsError, TlsFiles};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gateway::{IrcLimits, IrcLines, Sts};
 use hub::{Dialect, Hub, Registration};
-use store::Writer;
+use store::{StoreError, Writer};
 
 use crate::admin;
 use crate::http::{Web, WebService};
@@ -19,7 +19,7 @@ use crate::reactor::{Reactor, WAKER};
 use crate::shared::{Past, REACTORS_MAX, Shared};
 use crate::tls::{Acceptor, TlsError, TlsFiles};
 use crate::verify;
-use crate::{Limits, ServerConfig};
+use crate::{Limits, ServerConfig, StoreConfig};
 
 /// Descriptors that are kept from connections: standard streams, polls, listeners, the web service, a store.
 const FILES_RESERVED: u64 = 128;
@@ -60,7 +60,12 @@ impl Server {
         settings.irc_lines = IrcLines { per_s: hub.messages_per_s, burst: hub.messages_burst };
         let folder = store.as_ref().map(|store| store.folder.clone());
         let mut past = Past { folder, ..Past::default() };
-        let store = store.map(|store| Writer::open(&store.folder, store.durability)).transpose()?;
+        let open = |store: StoreConfig| -> Result<_, StoreError> {
+            let (mut writer, boot) = Writer::open(&store.folder, store.durability)?;
+            writer.set_retention(store.retention);
+            Ok((writer, boot))
+        };
+        let store = store.map(open).transpose()?;
         hub.keeps = store.is_some();
         // Kept, so that hosts look the same from one run to the next.
         match &store {
@@ -158,6 +163,10 @@ impl Server {
                     let reader = writer.reader().map_err(std::io::Error::other)?;
                     let builder = thread::Builder::new().name(format!("reader-{number}"));
                     builder.spawn_scoped(scope, || journal::run_reader(shared, reader))?;
+                }
+                if let Some(reader) = writer.unchecked().map_err(std::io::Error::other)? {
+                    let builder = thread::Builder::new().name("check".to_owned());
+                    builder.spawn_scoped(scope, || journal::check(shared, reader))?;
                 }
                 let builder = thread::Builder::new().name("journal".to_owned());
                 builder.spawn_scoped(scope, || journal::run(shared, writer))?;

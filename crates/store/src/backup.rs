@@ -36,7 +36,8 @@ pub struct Restored {
 /// # Errors
 /// If there is no store, or one that is damaged, or the file is there already or can't be written.
 pub fn backup(folder: &Path, file: &Path) -> Result<Summary, StoreError> {
-    let (db, path) = open(&folder.join(FILE_NAME))?;
+    let path = folder.join(FILE_NAME);
+    let db = schema::open_existing(&path)?;
     if file.exists() {
         return Err(StoreError::Exists { path: file.to_owned() });
     }
@@ -58,12 +59,12 @@ pub fn backup(folder: &Path, file: &Path) -> Result<Summary, StoreError> {
 /// If a server uses the folder, or the file is damaged or no backup, or newer than this program. Then nothing has
 /// changed.
 pub fn restore(folder: &Path, file: &Path) -> Result<Restored, StoreError> {
-    let (db, from) = open(file)?;
+    let db = schema::open_existing(file)?;
     let _lock = Lock::take(folder)?;
     let path = folder.join(FILE_NAME);
     let part = beside(&path, "part");
     let put = || -> Result<Restored, StoreError> {
-        let now = copy(&db, &from, &part)?;
+        let now = copy(&db, file, &part)?;
         let at = |error| StoreError::Folder { path: path.clone(), error };
         let before = set_aside(&path).map_err(at)?;
         fs::rename(&part, &path).map_err(at)?;
@@ -82,21 +83,10 @@ pub fn restore(folder: &Path, file: &Path) -> Result<Restored, StoreError> {
 /// # Errors
 /// [`StoreError::Damaged`] with what was found first, or if it can't be read at all.
 pub fn check(folder: &Path) -> Result<Summary, StoreError> {
-    let (db, path) = open(&folder.join(FILE_NAME))?;
+    let path = folder.join(FILE_NAME);
+    let db = schema::open_existing(&path)?;
     schema::check_thoroughly(&db, &path)?;
     summary(&db, &path)
-}
-
-/// Opens a store to read it, if it is one.
-fn open(path: &Path) -> Result<(Connection, PathBuf), StoreError> {
-    if !path.exists() {
-        return Err(StoreError::Missing { path: path.to_owned() });
-    }
-    let db = schema::open_to_read(path)?;
-    if schema::check_version(&db, path)? == 0 {
-        return Err(StoreError::Foreign { path: path.to_owned() });
-    }
-    Ok((db, path.to_owned()))
 }
 
 /// Copies a database into a file that only its owner can read, and looks at the copy for damage.

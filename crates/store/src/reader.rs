@@ -8,7 +8,7 @@ use hub::{EventId, HistoryKey, Party, Recall, Recalled, RoomCard, RoomName, Shar
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::row::{self, COLUMNS, TABLES, kind};
-use crate::{StoreError, schema};
+use crate::{FILE_NAME, StoreError, schema};
 
 /// Looks things up. Each has a connection of its own and doesn't wait for the writer.
 #[derive(Debug)]
@@ -50,6 +50,15 @@ struct Range {
 }
 
 impl Reader {
+    /// Opens a folder's store, also while a server is using it.
+    ///
+    /// # Errors
+    /// If there is none, or it can't be read.
+    pub fn at(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(FILE_NAME);
+        schema::open_existing(&path).map(|db| Self { db, path })
+    }
+
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         Ok(Self { db: schema::open_to_read(path)?, path: path.to_owned() })
     }

@@ -73,6 +73,18 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     Ok(db)
 }
 
+/// Opens a store to read it, if there is one that this program can read.
+pub(crate) fn open_existing(path: &Path) -> Result<Connection, StoreError> {
+    if !path.exists() {
+        return Err(StoreError::Missing { path: path.to_owned() });
+    }
+    let db = open_to_read(path)?;
+    match check_version(&db, path)? {
+        0 => Err(StoreError::Foreign { path: path.to_owned() }),
+        _ => Ok(db),
+    }
+}
+
 /// The version of a database, if this program can read it; 0: it is empty. Finds damage where that is quick: in what
 /// every start reads.
 pub(crate) fn check_version(db: &Connection, path: &Path) -> Result<u32, StoreError> {

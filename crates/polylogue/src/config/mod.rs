@@ -19,7 +19,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use server::{AdminSocket, Durability};
+use server::{AdminSocket, Durability, Retention};
 
 pub(crate) use listen::Listen;
 pub(crate) use log::{Format, Level};
@@ -48,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) durability: Durability,
     /// The socket that takes orders; `None`: in the folder.
     pub(crate) admin_socket: Option<PathBuf>,
+    /// How long they are kept.
+    pub(crate) retention: Retention,
     /// What the server's sockets are told.
     pub(crate) limits: server::Limits,
     /// What the hub is told.
@@ -78,6 +80,7 @@ impl Default for Config {
             folder: None,
             durability: Durability::Process,
             admin_socket: None,
+            retention: Retention::default(),
             limits: server::Limits::default(),
             hub: hub::HubConfig::default(),
             gateway: gateway::Settings::default(),
@@ -89,15 +92,20 @@ impl Config {
     /// The folder that messages are kept in, if they are.
     ///
     /// # Errors
-    /// If none is given and the user has no data folder.
+    /// As for [`Config::data_folder`].
     pub(crate) fn folder(&self) -> Result<Option<PathBuf>, &'static str> {
-        if !self.keep {
-            return Ok(None);
-        }
+        self.keep.then(|| self.data_folder()).transpose()
+    }
+
+    /// The folder for messages, whether they are kept or not.
+    ///
+    /// # Errors
+    /// If none is given and the user has no data folder.
+    pub(crate) fn data_folder(&self) -> Result<PathBuf, &'static str> {
         let usual =
             || directories::ProjectDirs::from("", "", "polylogue").map(|dirs| dirs.data_dir().to_owned());
         let folder = self.folder.clone().or_else(usual);
-        folder.map(Some).ok_or("there is no folder to keep messages in: this user has no home")
+        folder.ok_or("there is no folder to keep messages in: this user has no home")
     }
 
     /// The socket that takes orders: the one that is named, or one in the folder that messages are kept in.

@@ -131,6 +131,21 @@ pub(super) static KEYS: &[Key] = &[
         ),
     ),
     Key::new(
+        "store",
+        "keep_days",
+        &["How many days what is said is kept; 0: for ever."],
+        Field::Count(0..=36_500, |config| &mut config.retention.days),
+    ),
+    Key::new(
+        "store",
+        "keep_messages_per_room",
+        &[
+            "How many messages of each room are kept, the latest; 0: all. A room may have a hundredth more for a while.",
+            "Conversations aren't counted.",
+        ],
+        Field::Size(0..=MANY, |config| &mut config.retention.messages_per_room),
+    ),
+    Key::new(
         "admin",
         "socket",
         &[

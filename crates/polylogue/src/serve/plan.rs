@@ -57,7 +57,8 @@ impl Plan {
     /// # Errors
     /// If messages are to be kept and there is no place for them.
     pub(super) fn server(&self) -> Result<ServerConfig, &'static str> {
-        let keep = |folder| StoreConfig { folder, durability: self.config.durability };
+        let Config { durability, retention, .. } = self.config;
+        let keep = |folder| StoreConfig { folder, durability, retention };
         Ok(ServerConfig {
             store: self.config.folder()?.map(keep),
             admin: self.config.admin()?,

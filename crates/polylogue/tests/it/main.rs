@@ -7,6 +7,7 @@ mod admin;
 mod all_see_all;
 mod clients;
 mod console;
+mod data;
 mod ending;
 mod fixture;
 mod http;

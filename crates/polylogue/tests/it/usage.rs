@@ -12,7 +12,9 @@ fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
 fn help_offers_what_there_is() {
     let (code, text, errors) = run(&["--help"]);
     assert_eq!((code, errors.as_str()), (Some(0), ""));
-    for wanted in ["serve ", "server ", "admin ", "config ", "Exit codes: 0 fine, 1 failed, 2 wrong usage."] {
+    let commands =
+        ["serve ", "server ", "admin ", "config ", "backup ", "restore ", "check ", "export ", "erase "];
+    for wanted in commands.into_iter().chain(["Exit codes: 0 fine, 1 failed, 2 wrong usage."]) {
         assert!(text.contains(wanted), "{wanted}: {text}");
     }
     // What is not there yet is not offered.
