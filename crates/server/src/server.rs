@@ -155,7 +155,7 @@ impl Server {
                 for number in 0..journal::READERS {
                     let reader = writer.reader().map_err(std::io::Error::other)?;
                     let builder = thread::Builder::new().name(format!("reader-{number}"));
-                    builder.spawn_scoped(scope, || journal::run_reader(shared, reader))?;
+                    builder.spawn_scoped(scope, move || journal::run_reader(shared, reader, number))?;
                 }
                 let builder = thread::Builder::new().name("journal".to_owned());
                 builder.spawn_scoped(scope, || journal::run(shared, writer))?;
