@@ -1,10 +1,13 @@
 //! What IRC clients that nobody here wrote show of what was said while they weren't there.
 
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use crate::clients::{Folder, Historian, Lounge, Past};
+use crate::clients::{Folder, Historian, Lounge, Past, Socket};
 use crate::fixture::Server;
 use crate::people::People;
+
+const PASSWORD: &str = "correct-horse";
 
 fn unix_ms() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
@@ -42,7 +45,7 @@ fn the_lounge_shows_what_it_missed() {
     lounge.part("#lobby");
     people.oscar.expect(":lou!");
     people.oscar.expect("PART #lobby");
-    lounge.remembers("#lobby");
+    lounge.remembers("#lobby", false);
     people.oscar.send("MONITOR + lou\r\n");
     people.oscar.expect("730 oscar ");
     lounge.kill();
@@ -52,6 +55,48 @@ fn the_lounge_shows_what_it_missed() {
     lounge.start();
     lounge.is_connected();
     lounge.join("#lobby");
+    lounge.shows("#lobby", &[so_far.clone(), missed.clone()].concat());
+    let after = people.talk("what comes after");
+    lounge.shows("#lobby", &[so_far, missed, after].concat());
+}
+
+/// Makes an account, and leaves.
+fn register(address: SocketAddr, name: &str) {
+    let mut owner = Socket::connect(name, address);
+    owner.send(&format!(
+        "CAP REQ draft/account-registration\r\nNICK {name}\r\nUSER {name} 0 * :{name}\r\nCAP END\r\n"
+    ));
+    owner.expect(&format!(" 422 {name} "));
+    owner.send(&format!("REGISTER * * {PASSWORD}\r\n"));
+    owner.expect(" REGISTER SUCCESS ");
+    owner.send("QUIT\r\n");
+    owner.incoming.end();
+}
+
+/// Of a room whose window it has The Lounge asks nothing when it comes back: it is shown what it missed as every client
+/// is that is logged in.
+#[test]
+fn the_lounge_comes_back_to_its_rooms() {
+    let data = Folder::new("lounge-data");
+    let server = Server::start_keeping(data.path());
+    register(server.address(), "lou");
+    let mut people = People::gather(server.address());
+    let before = people.talk("what was before");
+    let mut lounge = Lounge::new();
+    lounge.start();
+    lounge.connect_as(server.address(), "lou", PASSWORD);
+    lounge.join("#lobby");
+    lounge.shows("#lobby", &before);
+    let during = people.talk("what is now");
+    let so_far = [before, during].concat();
+    lounge.shows("#lobby", &so_far);
+    lounge.remembers("#lobby", true);
+    lounge.kill();
+    people.oscar.expect(" QUIT :");
+    let missed = people.talk("what lou missed");
+
+    lounge.start();
+    lounge.is_connected();
     lounge.shows("#lobby", &[so_far.clone(), missed.clone()].concat());
     let after = people.talk("what comes after");
     lounge.shows("#lobby", &[so_far, missed, after].concat());
