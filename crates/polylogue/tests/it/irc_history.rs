@@ -1,13 +1,15 @@
 //! What IRC clients that nobody here wrote show of what was said while they weren't there.
 
 use std::net::SocketAddr;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::clients::{Folder, Historian, Lounge, Past, Socket};
+use crate::clients::{Folder, Historian, Ii, Irssi, Lounge, Past, Returning, Socket, WeeChat};
 use crate::fixture::Server;
 use crate::people::People;
+use crate::stream::PATIENCE;
 
 const PASSWORD: &str = "correct-horse";
+const NONE: [String; 0] = [];
 
 fn unix_ms() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
@@ -100,6 +102,83 @@ fn the_lounge_comes_back_to_its_rooms() {
     lounge.shows("#lobby", &[so_far.clone(), missed.clone()].concat());
     let after = people.talk("what comes after");
     lounge.shows("#lobby", &[so_far, missed, after].concat());
+}
+
+/// It is in the room, is gone for a while, and comes back: it has shown all, each once, in order. Returned is which
+/// texts had a time before them.
+fn comes_back(client: &mut impl Returning, people: &mut People) -> Vec<String> {
+    let mut so_far = people.talk("what is now");
+    shows(client, &so_far);
+    client.kill();
+    people.oscar.expect(" QUIT :");
+    so_far.extend(people.talk("what was missed"));
+    client.start_again();
+    shows(client, &so_far);
+    so_far.extend(people.talk("what comes after"));
+    shows(client, &so_far);
+    // What it was shown once it isn't shown again.
+    client.kill();
+    people.oscar.expect(" QUIT :");
+    client.start_again();
+    so_far.extend(people.talk("the end"));
+    shows(client, &so_far);
+    client.said().iter().filter_map(|(_, text)| Some(after_time(text)?.to_owned())).collect()
+}
+
+/// What stands after a time, if one stands before it.
+fn after_time(text: &str) -> Option<&str> {
+    let (time, rest) = text.strip_prefix('[')?.split_once("] ")?;
+    (time.len() == "2026-01-01 12:00".len()).then_some(rest)
+}
+
+/// Waits until a client has shown the last of these, and sees that it has shown exactly these.
+#[track_caller]
+fn shows(client: &impl Returning, wanted: &[(String, String)]) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let timeless = |(who, text): (String, String)| match after_time(&text) {
+            Some(text) => (who, text.to_owned()),
+            None => (who, text),
+        };
+        let said: Vec<_> = client.said().into_iter().map(timeless).collect();
+        if said.last() == wanted.last() || Instant::now() > deadline {
+            return assert_eq!(said, wanted);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn weechat_is_shown_what_it_missed() {
+    let data = Folder::new("weechat-data");
+    let server = Server::start_keeping(data.path());
+    register(server.address(), "wendy");
+    let mut people = People::gather(server.address());
+    let mut client = WeeChat::log_in(server.address(), "wendy", PASSWORD, "#lobby");
+    // It is told otherwise when a message was said.
+    assert_eq!(comes_back(&mut client, &mut people), NONE);
+}
+
+#[test]
+fn irssi_is_shown_what_it_missed() {
+    let data = Folder::new("irssi-data");
+    let server = Server::start_keeping(data.path());
+    register(server.address(), "iris");
+    let mut people = People::gather(server.address());
+    let mut client = Irssi::log_in(server.address(), "iris", PASSWORD, "#lobby");
+    assert_eq!(comes_back(&mut client, &mut people), NONE);
+}
+
+#[test]
+fn ii_is_shown_what_it_missed() {
+    let data = Folder::new("ii-data");
+    let server = Server::start_keeping(data.path());
+    register(server.address(), "ivan");
+    let mut people = People::gather(server.address());
+    let mut client = Ii::log_in(server.address(), "ivan", PASSWORD, "#lobby");
+    // It knows no times but its own.
+    let missed = ["nora", "tess", "mia", "max", "oscar"].map(|who| format!("{who} on what was missed"));
+    assert_eq!(comes_back(&mut client, &mut people), missed);
 }
 
 #[test]
