@@ -220,3 +220,39 @@ fn irc_framework_reads_what_was_said_before_it_came() {
     assert!(!earlier.is_empty() && earlier.iter().all(|past| past.unix_ms < whole[3].unix_ms), "{earlier:?}");
     assert_eq!(earlier, whole[..earlier.len()]);
 }
+
+/// What has to be looked up is answered whenever it is found; a client gets it in the order in which it asked.
+#[test]
+fn requests_for_several_rooms_are_answered_in_order() {
+    let data = Folder::new("playback-data");
+    let server = Server::start_keeping(data.path());
+    let rooms: Vec<String> = (0..20).map(|number| format!("#r{number}")).collect();
+    let mut oscar = Socket::connect("oscar", server.address());
+    oscar.send(&format!("NICK oscar\r\nUSER oscar 0 * :Oscar\r\nJOIN {}\r\n", rooms.join(",")));
+    for (number, room) in rooms.iter().enumerate() {
+        for count in 0..=(number * 7) % 20 {
+            oscar.send(&format!("PRIVMSG {room} :{count} in {room}\r\n"));
+        }
+    }
+    oscar.send("PING done\r\n");
+    oscar.expect(" PONG ");
+    let mut eve = Socket::connect("eve", server.address());
+    eve.send(
+        "CAP REQ :batch no-implicit-names znc.in/playback\r\nNICK eve\r\nUSER eve 0 * :Eve\r\nCAP END\r\n",
+    );
+    eve.expect(" 422 eve ");
+    eve.send(&format!("JOIN {}\r\nPING joined\r\n", rooms.join(",")));
+    eve.expect(" PONG ");
+    for _ in 0..5 {
+        // Between rooms that are played, some that are not: those are answered at once.
+        eve.send(&format!("ZNC *playback PLAY {} 0\r\nPING done\r\n", rooms.join(",#nowhere,nobody,")));
+        for (number, room) in rooms.iter().enumerate() {
+            assert_eq!(eve.expect(&format!(" znc.in/playback {room}\r\n")).matches("PRIVMSG").count(), 0);
+            for count in 0..=(number * 7) % 20 {
+                let between = eve.expect(&format!(" PRIVMSG {room} :{count} in {room}\r\n"));
+                assert!(!between.contains("PRIVMSG"), "{between}");
+            }
+        }
+        eve.expect(" PONG ");
+    }
+}
