@@ -30,8 +30,8 @@ const TIDIED_EVERY: Duration = Duration::from_millis(250);
 /// Steps of entering words that a search waits for at most, and everybody with it.
 const SEARCH_STEPS_MAX: usize = 10;
 const WORDS_FAILED: &str = "words for searching can't be entered";
-/// Requests to look something up that may wait.
-const RECALLS_MAX: usize = 4 * 1024;
+/// Requests to look something up that may wait for each thread that does.
+const RECALLS_MAX: usize = 2 * 1024;
 /// How many threads look things up.
 pub(crate) const READERS: usize = 2;
 
@@ -42,8 +42,7 @@ pub(crate) struct Journal {
     more: Condvar,
     /// Effects in the queue.
     waiting: AtomicUsize,
-    recalls: Mutex<Recalls>,
-    more_recalls: Condvar,
+    lanes: [Lane; READERS],
     /// Whether the disk can't be written to.
     failing: AtomicBool,
     /// Ends the look for damage.
@@ -93,6 +92,13 @@ enum Asker {
     Outside(oneshot::Sender<Recalled>),
 }
 
+/// What one reader has to look up. All that a session asks for goes to the same one, so that it is answered in order.
+#[derive(Debug, Default)]
+struct Lane {
+    recalls: Mutex<Recalls>,
+    more: Condvar,
+}
+
 #[derive(Debug, Default)]
 struct Recalls {
     waiting: VecDeque<(Asker, Box<Recall>)>,
@@ -102,10 +108,6 @@ struct Recalls {
 impl Journal {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_recalls(&self) -> MutexGuard<'_, Recalls> {
-        self.recalls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes what has to wait; whether it did. Called with the hub locked, so that nothing comes in between.
@@ -129,8 +131,10 @@ impl Journal {
     pub(crate) fn end(&self) {
         self.lock().ended = true;
         self.more.notify_all();
-        self.lock_recalls().ended = true;
-        self.more_recalls.notify_all();
+        for lane in &self.lanes {
+            lane.lock().ended = true;
+            lane.more.notify_all();
+        }
         if let Checking::Yes(check) = self.set_checking(Checking::Ended) {
             check.interrupt();
         }
@@ -172,11 +176,16 @@ impl Journal {
 
     /// Puts something in line to be looked up; whether there was room.
     fn recall(&self, to: Asker, recall: Box<Recall>) -> bool {
-        let mut recalls = self.lock_recalls();
+        let slot = match &to {
+            Asker::Session(session) => session.slot() as usize,
+            Asker::Outside(_) => 0,
+        };
+        let Some(lane) = self.lanes.get(slot % READERS) else { return false };
+        let mut recalls = lane.lock();
         let has_room = recalls.waiting.len() < RECALLS_MAX;
         if has_room {
             recalls.waiting.push_back((to, recall));
-            self.more_recalls.notify_one();
+            lane.more.notify_one();
         }
         has_room
     }
@@ -185,13 +194,16 @@ impl Journal {
     pub(crate) fn is_failing(&self) -> bool {
         self.failing.load(Ordering::Relaxed)
     }
+}
 
-    fn next_recall(&self) -> Option<(Asker, Box<Recall>)> {
+impl Lane {
+    fn lock(&self) -> MutexGuard<'_, Recalls> {
+        self.recalls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self) -> Option<(Asker, Box<Recall>)> {
         let waiting = |recalls: &mut Recalls| recalls.waiting.is_empty() && !recalls.ended;
-        let mut recalls = self
-            .more_recalls
-            .wait_while(self.lock_recalls(), waiting)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut recalls = self.more.wait_while(self.lock(), waiting).unwrap_or_else(PoisonError::into_inner);
         recalls.waiting.pop_front()
     }
 }
@@ -385,8 +397,9 @@ fn tell_operators(shared: &Shared, failed: Option<StoreError>) {
 }
 
 /// Looks things up until [`Journal::end`].
-pub(crate) fn run_reader(shared: &Shared, mut reader: Reader) {
-    while let Some((to, recall)) = shared.journal.next_recall() {
+pub(crate) fn run_reader(shared: &Shared, mut reader: Reader, number: usize) {
+    let Some(lane) = shared.journal.lanes.get(number) else { return };
+    while let Some((to, recall)) = lane.next() {
         let found = reader.recall(&recall).unwrap_or_else(|error| {
             tracing::error!(%error, "what was kept can't be looked up");
             Recalled::Failed

@@ -162,7 +162,7 @@ impl Server {
                 for number in 0..journal::READERS {
                     let reader = writer.reader().map_err(std::io::Error::other)?;
                     let builder = thread::Builder::new().name(format!("reader-{number}"));
-                    builder.spawn_scoped(scope, || journal::run_reader(shared, reader))?;
+                    builder.spawn_scoped(scope, move || journal::run_reader(shared, reader, number))?;
                 }
                 if let Some(reader) = writer.unchecked().map_err(std::io::Error::other)? {
                     let builder = thread::Builder::new().name("check".to_owned());

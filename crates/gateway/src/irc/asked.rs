@@ -135,6 +135,20 @@ pub(super) enum Asked {
     EarlyMetadata,
 }
 
+impl Asked {
+    /// Whether it is looked up in what was kept.
+    pub(super) fn is_recall(&self) -> bool {
+        matches!(
+            self,
+            Self::History { .. }
+                | Self::HistoryTargets
+                | Self::Search
+                | Self::Playback { .. }
+                | Self::PlaybackList { .. }
+        )
+    }
+}
+
 /// What a WHOX request wants to see of each person.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Whox {

@@ -134,7 +134,7 @@ impl IrcSession {
         if let Reply::Recalled(Recalled::Missed(events)) = reply {
             return self.on_missed(cx, &events);
         }
-        let Some(asked) = self.flow.answered() else { return };
+        let Some(asked) = self.flow.answered(&reply) else { return };
         cx.answering = true;
         match reply {
             Reply::Refused { refusal, .. } => {

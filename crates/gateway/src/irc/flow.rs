@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 
+use hub::Reply;
 use proto::irc::{Writer, tags};
 
 use super::asked::Asked;
@@ -72,9 +73,16 @@ impl Flow {
         self.pending.push_back(Pending::Asked(asked));
     }
 
-    /// The hub has answered: what that answers.
-    pub(super) fn answered(&mut self) -> Option<Asked> {
-        match self.pending.pop_front() {
+    /// The hub has answered: what that answers. What has to be looked up takes its time, and what the session asks
+    /// meanwhile because something happens is answered before it.
+    pub(super) fn answered(&mut self, reply: &Reply) -> Option<Asked> {
+        let is_it = |pending: &Pending| match (pending, reply) {
+            (Pending::Lines(_), _) => false,
+            (Pending::Asked(_), Reply::Refused { .. }) => true,
+            (Pending::Asked(asked), reply) => asked.is_recall() == matches!(reply, Reply::Recalled(_)),
+        };
+        let at = self.pending.iter().position(is_it)?;
+        match self.pending.remove(at) {
             Some(Pending::Asked(asked)) => Some(asked),
             Some(Pending::Lines(_)) | None => None,
         }
@@ -201,6 +209,20 @@ mod tests {
         let mut out = Vec::new();
         answer("s", "x;y", lines.as_bytes(), &mut 0, &mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_is_looked_up_may_be_overtaken() {
+        let mut flow = Flow::default();
+        flow.ask(Asked::Search);
+        flow.ask(Asked::List);
+        flow.ask(Asked::Ison);
+        assert!(matches!(flow.answered(&Reply::Done), Some(Asked::List)));
+        let found = Reply::Recalled(hub::Recalled::Failed);
+        assert!(matches!(flow.answered(&found), Some(Asked::Search)));
+        assert!(flow.answered(&found).is_none());
+        assert!(matches!(flow.answered(&Reply::Done), Some(Asked::Ison)));
+        assert!(flow.is_idle());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use proto::irc::{Line, Writer};
 
 use super::asked::Asked;
 use super::caps::Caps;
-use super::{Call, IrcSession, flow, wire};
+use super::{Call, IrcSession, flow, playback, wire};
 
 /// The most events that one request is answered with (ISUPPORT: CHATHISTORY).
 pub(super) const LIMIT_MAX: usize = 1000;
@@ -292,12 +292,14 @@ impl IrcSession {
     /// What this device has missed, as if it were said now; in a batch for each room where the client knows batches,
     /// and with the time before it where it doesn't know times.
     pub(super) fn on_missed(&mut self, cx: &mut Call<'_>, events: &[Shared]) {
+        self.playback_replayed(events);
         let server = self.settings.irc_name.clone();
         if self.caps.contains(Caps::BATCH | Caps::SERVER_TIME) {
             let target = |event: &Shared| wire::target_of(event).unwrap_or_default();
             for events in events.chunk_by(|one, other| target(one) == target(other)) {
                 let name = events.first().map(target).unwrap_or_default();
-                self.send_batch(cx, ("chathistory", Some(&name)), false, events);
+                let kind = if self.caps.contains(Caps::PLAYBACK) { playback::BATCH } else { "chathistory" };
+                self.send_batch(cx, (kind, Some(&name)), false, events);
             }
             return;
         }
@@ -330,7 +332,7 @@ impl IrcSession {
                 self.fail(cx, "CHATHISTORY", "MESSAGE_ERROR", &["TARGETS"], &refusal.to_string());
             }
             Asked::Search => self.fail(cx, "SEARCH", "INVALID_PARAMS", &["in"], &refusal.to_string()),
-            Asked::Playback { .. } | Asked::PlaybackList { .. } => self.refuse_playback(cx, refusal),
+            Asked::Playback { .. } | Asked::PlaybackList { .. } => self.refuse_playback(cx, asked, refusal),
             _ => return false,
         }
         true

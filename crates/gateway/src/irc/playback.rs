@@ -3,7 +3,7 @@
 //! Such a client knows itself what it has, and asks for what came after. It hears what happens while it asks, too: so
 //! nothing is played that it was shown as it happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use hub::{
@@ -18,6 +18,8 @@ use super::{Call, IrcSession, State, wire};
 
 /// The name of the module, which nobody else can have.
 const MODULE: &str = "*playback";
+/// The type of the batches in which it is played.
+pub(super) const BATCH: &str = "znc.in/playback";
 /// How long a request holds for rooms that the client comes into after it: some ask first.
 const REMEMBERED: Duration = Duration::from_secs(30);
 const USAGE: &str = "PLAY <targets with commas, or *> [from [to]] | LIST [target] | CLEAR <target> (times in seconds since 1970)";
@@ -27,9 +29,21 @@ const USAGE: &str = "PLAY <targets with commas, or *> [from [to]] | LIST [target
 pub(super) struct Playback {
     /// From when on it was shown what was written to it.
     came: EventId,
-    /// When it came into the rooms that it is in.
+    /// The same for the rooms that it is in.
     joined: BTreeMap<RoomId, EventId>,
     wanted: Option<Wanted>,
+    /// What it has asked for and what isn't looked up yet: one after the other, so that each answer is known.
+    waiting: VecDeque<Part>,
+    /// Whether something is being looked up for it.
+    is_asking: bool,
+}
+
+/// Something to play.
+#[derive(Debug)]
+struct Part {
+    /// Where; none: everywhere.
+    target: Option<String>,
+    span: Span,
 }
 
 /// A request that holds for a while.
@@ -65,10 +79,9 @@ impl Span {
         Some(Self { after, before })
     }
 
-    /// What of it is before something, the latest of it if it is much; `None` if that is nothing.
-    fn window(self, before: EventId) -> Option<Window> {
-        let before = self.before.min(before);
-        (before > self.after).then_some(Window::Between(before, self.after))
+    /// The latest of it; `None` if nothing can be in it.
+    fn window(self) -> Option<Window> {
+        (self.before > self.after).then_some(Window::Between(self.before, self.after))
     }
 }
 
@@ -167,27 +180,16 @@ impl IrcSession {
         }
         if names.contains(&"*") {
             self.remember(cx.now, Vec::new(), span);
-            let latest = self.playback.as_ref().map_or(EventId::LAST, |playback| {
-                playback.joined.values().copied().fold(playback.came, EventId::max)
-            });
-            if let Some(window) = span.window(latest) {
-                let all_kinds = self.caps.contains(Caps::EVENT_PLAYBACK);
-                let wish = Wish::Everything { window, limit: LIMIT_MAX, all_kinds };
-                self.ask(cx, Asked::Playback { target: None }, Command::Recall(wish));
-            }
-            return;
+            return self.play_part(cx, None, span);
         }
         let mut later: Vec<String> = Vec::new();
         for name in names {
             let State::Active(active) = &self.state else { return };
-            let room = active.rooms.iter().find(|room| room.channel().eq_ignore_ascii_case(name)).cloned();
-            match room {
-                Some(room) => self.play_room(cx, &room, span),
+            let room = active.rooms.iter().find(|room| room.channel().eq_ignore_ascii_case(name));
+            match room.map(|room| room.channel().to_owned()) {
+                Some(room) => self.play_part(cx, Some(room), span),
                 None if name.starts_with('#') => later.push(name.to_owned()),
-                None => {
-                    let came = self.playback.as_ref().map_or(EventId::LAST, |playback| playback.came);
-                    self.play_one(cx, name, span.window(came));
-                }
+                None => self.play_part(cx, Some(name.to_owned()), span),
             }
         }
         if !later.is_empty() {
@@ -195,11 +197,13 @@ impl IrcSession {
         }
     }
 
+    /// What is known of the client, if it asks for the capability only after its registration.
+    fn playback(&mut self) -> &mut Playback {
+        self.playback.get_or_insert_with(|| Box::new(Playback { came: EventId::LAST, ..Playback::default() }))
+    }
+
     fn remember(&mut self, now: Now, rooms: Vec<String>, span: Span) {
-        let playback = self
-            .playback
-            .get_or_insert_with(|| Box::new(Playback { came: EventId::LAST, ..Playback::default() }));
-        playback.wanted = Some(Wanted { rooms, span, until: now.at + REMEMBERED });
+        self.playback().wanted = Some(Wanted { rooms, span, until: now.at + REMEMBERED });
     }
 
     /// The client is in a room now: plays what it asked for before.
@@ -210,33 +214,90 @@ impl IrcSession {
         let is_meant = |name: &String| name.eq_ignore_ascii_case(room.channel());
         if cx.now.at <= wanted.until && (wanted.rooms.is_empty() || wanted.rooms.iter().any(is_meant)) {
             let span = wanted.span;
-            self.play_room(cx, room, span);
+            self.play_part(cx, Some(room.channel().to_owned()), span);
         }
     }
 
-    fn play_room(&mut self, cx: &mut Call<'_>, room: &RoomCard, span: Span) {
-        let window = span.window(self.shown_since(room));
-        self.play_one(cx, room.channel(), window);
+    fn play_part(&mut self, cx: &mut Call<'_>, target: Option<String>, span: Span) {
+        self.playback().waiting.push_back(Part { target, span });
+        self.play_next(cx);
     }
 
-    /// From when on the client was shown what was said in a room.
-    fn shown_since(&self, room: &RoomCard) -> EventId {
+    /// Has the next part looked up, unless one is.
+    fn play_next(&mut self, cx: &mut Call<'_>) {
+        while let Some(part) = self.next_part() {
+            let until = match &part.target {
+                Some(target) => self.shown_since(target),
+                None => self.shown_since_anywhere(),
+            };
+            let span = Span { before: part.span.before.min(until), ..part.span };
+            let Some(window) = span.window() else { continue };
+            let all_kinds = self.caps.contains(Caps::EVENT_PLAYBACK);
+            let wish = match &part.target {
+                Some(target) => {
+                    Wish::Page { of: self.addressed(target), window, limit: LIMIT_MAX, all_kinds }
+                }
+                None => Wish::Everything { window, limit: LIMIT_MAX, all_kinds },
+            };
+            self.playback().is_asking = true;
+            return self.ask(cx, Asked::Playback { target: part.target }, Command::Recall(wish));
+        }
+    }
+
+    fn next_part(&mut self) -> Option<Part> {
+        self.playback.as_mut().filter(|playback| !playback.is_asking)?.waiting.pop_front()
+    }
+
+    /// A part is played or refused.
+    fn part_is_done(&mut self, cx: &mut Call<'_>) {
+        if let Some(playback) = &mut self.playback {
+            playback.is_asking = false;
+        }
+        self.play_next(cx);
+    }
+
+    /// From when on the client was shown what was said in a room or written by somebody.
+    fn shown_since(&self, target: &str) -> EventId {
+        let (Some(playback), State::Active(active)) = (&self.playback, &self.state) else {
+            return EventId::LAST;
+        };
+        if !target.starts_with('#') {
+            return playback.came;
+        }
+        let room = active.rooms.iter().find(|room| room.channel().eq_ignore_ascii_case(target));
+        room.and_then(|room| playback.joined.get(&room.id())).copied().unwrap_or(EventId::LAST)
+    }
+
+    /// From when on it was shown everything.
+    fn shown_since_anywhere(&self) -> EventId {
         let playback = self.playback.as_ref();
-        playback.and_then(|playback| playback.joined.get(&room.id())).copied().unwrap_or(EventId::LAST)
+        playback.map_or(EventId::LAST, |playback| {
+            playback.joined.values().copied().fold(playback.came, EventId::max)
+        })
     }
 
-    fn play_one(&mut self, cx: &mut Call<'_>, target: &str, window: Option<Window>) {
-        let Some(window) = window else { return };
-        let (of, all_kinds) = (self.addressed(target), self.caps.contains(Caps::EVENT_PLAYBACK));
-        let wish = Wish::Page { of, window, limit: LIMIT_MAX, all_kinds };
-        self.ask(cx, Asked::Playback { target: Some(target.to_owned()) }, Command::Recall(wish));
+    /// The client was shown what it had missed, though it didn't ask for it.
+    pub(super) fn playback_replayed(&mut self, events: &[Shared]) {
+        let Some(playback) = &mut self.playback else { return };
+        for event in events {
+            let since = match scope(event) {
+                Some(Scope::Room(room)) => playback.joined.get_mut(&room.id()),
+                _ => Some(&mut playback.came),
+            };
+            if let Some(since) = since {
+                *since = event.id.min(*since);
+            }
+        }
     }
 
     /// What was found.
     pub(super) fn on_played(&mut self, cx: &mut Call<'_>, asked: &Asked, recalled: &Recalled) {
         match (asked, recalled) {
             (Asked::Playback { target: Some(target) }, Recalled::Events(events)) => {
-                self.send_played(cx, target, events);
+                // Meanwhile it may have been shown something of it.
+                let since = self.shown_since(target);
+                let events: Vec<Shared> = events.iter().filter(|event| event.id < since).cloned().collect();
+                self.send_played(cx, target, &events);
             }
             (_, Recalled::Events(events)) => {
                 for (target, events) in self.sorted(events) {
@@ -255,11 +316,14 @@ impl IrcSession {
             (_, Recalled::Targets(_) | Recalled::Missed(_)) => {}
             (_, Recalled::Failed) => self.module_line(cx, "NOTICE", "Messages could not be retrieved"),
         }
+        if let Asked::Playback { .. } = asked {
+            self.part_is_done(cx);
+        }
     }
 
     fn send_played(&mut self, cx: &mut Call<'_>, target: &str, events: &[Shared]) {
         if !events.is_empty() {
-            self.send_batch(cx, ("znc.in/playback", Some(target)), false, events);
+            self.send_batch(cx, (BATCH, Some(target)), false, events);
         }
     }
 
@@ -267,8 +331,8 @@ impl IrcSession {
     fn sorted(&self, events: &[Shared]) -> Vec<(String, Vec<Shared>)> {
         let mut places: Vec<(String, Vec<Shared>)> = Vec::new();
         for event in events {
-            let Some((name, since)) = self.place(event) else { continue };
-            if event.id >= since {
+            let Some(name) = self.place(event) else { continue };
+            if event.id >= self.shown_since(&name) {
                 continue;
             }
             match places.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
@@ -280,29 +344,28 @@ impl IrcSession {
         places
     }
 
-    /// Where something was said, as the client addresses that place, and since when it is shown what is said there.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is kept")]
-    fn place(&self, event: &Shared) -> Option<(String, EventId)> {
-        let (from, scope) = match &event.kind {
-            Kind::Message { from, scope, .. } | Kind::Tags { from, scope, .. } => (from, scope),
-            Kind::Redact { by, scope, .. } => (by, scope),
-            Kind::Topic { room, .. } => return Some((room.channel().to_owned(), self.shown_since(room))),
+    /// Where something was said, as the client addresses that place.
+    fn place(&self, event: &Shared) -> Option<String> {
+        let State::Active(active) = &self.state else { return None };
+        let (from, to) = match (scope(event), &event.kind) {
+            (Some(Scope::Room(room) | Scope::Ranked { room, .. }), _) | (None, Kind::Topic { room, .. }) => {
+                return Some(room.channel().to_owned());
+            }
+            (Some(Scope::Private { to, .. }), Kind::Message { from, .. } | Kind::Tags { from, .. }) => {
+                (from, to)
+            }
+            (Some(Scope::Private { to, .. }), Kind::Redact { by, .. }) => (by, to),
             _ => return None,
         };
-        let State::Active(active) = &self.state else { return None };
-        let other = match scope {
-            Scope::Room(room) | Scope::Ranked { room, .. } => {
-                return Some((room.channel().to_owned(), self.shown_since(room)));
-            }
-            Scope::Private { to: Some(to), .. } if Party::of(from) == Party::of(&active.card) => to,
-            Scope::Private { .. } => from,
+        let other = match to {
+            Some(to) if Party::of(from) == Party::of(&active.card) => to,
+            _ => from,
         };
-        let came = self.playback.as_ref().map_or(EventId::LAST, |playback| playback.came);
-        Some((wire::nick(other).to_owned(), came))
+        Some(wire::nick(other).to_owned())
     }
 
     /// It is refused. Of rooms and people that aren't there nothing is played, and that is all.
-    pub(super) fn refuse_playback(&mut self, cx: &mut Call<'_>, refusal: &Refusal) {
+    pub(super) fn refuse_playback(&mut self, cx: &mut Call<'_>, asked: &Asked, refusal: &Refusal) {
         let is_nowhere = matches!(
             refusal,
             Refusal::NotInRoom
@@ -313,12 +376,23 @@ impl IrcSession {
         if !is_nowhere {
             self.module_line(cx, "NOTICE", &refusal.to_string());
         }
+        if let Asked::Playback { .. } = asked {
+            self.part_is_done(cx);
+        }
     }
 
     /// A line in the module's name.
     fn module_line(&mut self, cx: &mut Call<'_>, command: &'static str, text: &str) {
         let target = self.target();
         self.line(cx).user(MODULE, "znc", "znc.in").command(command).param(&target).trailing(text);
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is kept")]
+fn scope(event: &Shared) -> Option<&Scope> {
+    match &event.kind {
+        Kind::Message { scope, .. } | Kind::Tags { scope, .. } | Kind::Redact { scope, .. } => Some(scope),
+        _ => None,
     }
 }
 
@@ -345,9 +419,9 @@ mod tests {
     fn a_span_is_after_one_moment_and_up_to_another() {
         let span = Span::parse(Some("1"), Some("2.5")).unwrap();
         assert_eq!(span, Span { after: EventId::last_of(1000), before: EventId::first_of(2501) });
-        assert_eq!(span.window(EventId::first_of(1000)), None);
-        let window = Window::Between(EventId::first_of(2000), EventId::last_of(1000));
-        assert_eq!(span.window(EventId::first_of(2000)), Some(window));
+        let window = Window::Between(EventId::first_of(2501), EventId::last_of(1000));
+        assert_eq!(span.window(), Some(window));
+        assert_eq!(Span::parse(Some("2"), Some("1")).unwrap().window(), None);
         assert_eq!(Span::parse(None, None), Some(Span { after: EventId::default(), before: EventId::LAST }));
         assert_eq!(Span::parse(Some("x"), None), None);
     }

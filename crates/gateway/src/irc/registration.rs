@@ -166,7 +166,8 @@ impl IrcSession {
         if self.settings.keeps && self.log_in_by_pass(cx) {
             return;
         }
-        let replay = !self.caps.intersects(Caps::CHATHISTORY | Caps::PLAYBACK);
+        // Who has znc.in/playback may ask or not, and is not shown anything twice.
+        let replay = !self.caps.contains(Caps::CHATHISTORY);
         let State::Registering(registering) = &mut self.state else { return };
         let (Some(nick), Some((username, real_name))) = (&registering.nick, &registering.user) else {
             return;

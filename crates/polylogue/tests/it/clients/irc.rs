@@ -1,13 +1,14 @@
-//! IRC clients that nobody here wrote: WeeChat, irssi, ii, and the libraries `irc` (Python) and `irc-framework`
+//! IRC clients that nobody here wrote: WeeChat, irssi, and the libraries `irc` (Python) and `irc-framework`
 //! (JavaScript) with the few lines that make a person of them.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use super::Folder;
 use super::python::{python, terminal, tools};
@@ -34,9 +35,19 @@ pub(crate) trait IrcClient {
     fn is_gone(&mut self);
 }
 
+/// A client that ends without a word, and comes back with the same configuration to the room that it was in.
+pub(crate) trait Returning {
+    /// Ends it at once.
+    fn kill(&mut self);
+    /// Starts it again, and waits until it is in the room.
+    fn start_again(&mut self);
+    /// All that it has shown of what was said in the room: who, and what.
+    fn said(&self) -> Vec<(String, String)>;
+}
+
 /// Waits until a file is there.
 #[track_caller]
-fn wait_for(path: &Path) {
+pub(super) fn wait_for(path: &Path) {
     let deadline = Instant::now() + PATIENCE;
     while !path.exists() {
         assert!(Instant::now() < deadline, "{} didn't appear", path.display());
@@ -46,13 +57,13 @@ fn wait_for(path: &Path) {
 
 /// Opens a FIFO for writing, once it is there.
 #[track_caller]
-fn open_fifo(path: &Path) -> File {
+pub(super) fn open_fifo(path: &Path) -> File {
     wait_for(path);
     OpenOptions::new().write(true).open(path).unwrap()
 }
 
 /// What is written to files, some of which may not be there yet, as it is written.
-fn follow(name: &str, paths: &[PathBuf]) -> Process {
+pub(super) fn follow(name: &str, paths: &[PathBuf]) -> Process {
     let mut tail = Command::new("tail");
     Process::start(name, tail.args(["-n", "+1", "-s", "0.05", "-q", "-F"]).args(paths).stderr(Stdio::null()))
 }
@@ -129,42 +140,82 @@ pub(crate) struct WeeChat {
     process: Process,
     log: Process,
     fifo: File,
-    _folder: Folder,
+    folder: Folder,
+    /// How it connects.
+    server: String,
     room: String,
 }
 
 impl WeeChat {
     /// Starts it, and waits until it is in the room.
     pub(crate) fn start(address: SocketAddr, nick: &str, room: &str) -> Self {
+        Self::start_with(address, nick, room, "")
+    }
+
+    /// The same, logged in to the account of this name.
+    pub(crate) fn log_in(address: SocketAddr, nick: &str, password: &str, room: &str) -> Self {
+        let sasl = format!(" -sasl_mechanism=plain -sasl_username={nick} -sasl_password={password}");
+        Self::start_with(address, nick, room, &sasl)
+    }
+
+    fn start_with(address: SocketAddr, nick: &str, room: &str, options: &str) -> Self {
         let folder = Folder::new("weechat");
+        let (ip, port) = (address.ip(), address.port());
+        let server = format!("/server add poly {ip}/{port} -notls -nicks={nick} -autojoin={room}{options}");
+        let (process, fifo) = Self::run(&folder, &server);
+        let buffers = ["server.poly", "poly.#lobby", "poly.#stage", "poly.nora", "poly.mia", "poly.max"];
+        let logs = buffers.map(|buffer| folder.path().join(format!("logs/irc.{buffer}.weechatlog")));
+        let log = follow("WeeChat", &logs);
+        let mut client = Self { process, log, fifo, folder, server, room: room.to_owned() };
+        client.log.stdout.expect(&format!("Channel {room}:"));
+        client
+    }
+
+    fn run(folder: &Folder, server: &str) -> (Process, File) {
         let home = folder.path().display().to_string();
-        let server = format!(
-            "/server add poly {}/{} -notls -nicks={nick} -autojoin={room}",
-            address.ip(),
-            address.port()
-        );
         let mut command = Command::new("weechat-headless");
         command.args(["-d", &home]);
         for line in [
             "/set logger.file.flush_delay 0",
             &format!("/set logger.file.path {home}/logs"),
             &format!("/set fifo.file.path {home}/fifo"),
-            &server,
+            server,
             "/connect poly",
         ] {
             command.args(["-r", line]);
         }
         let process = Process::start("weechat-headless", command.stderr(Stdio::null()));
-        let fifo = open_fifo(&folder.path().join("fifo"));
-        let buffers = ["server.poly", "poly.#lobby", "poly.#stage", "poly.nora", "poly.mia", "poly.max"];
-        let logs = buffers.map(|buffer| folder.path().join(format!("logs/irc.{buffer}.weechatlog")));
-        let mut log = follow("WeeChat", &logs);
-        log.stdout.expect(&format!("Channel {room}:"));
-        Self { process, log, fifo, _folder: folder, room: room.to_owned() }
+        (process, open_fifo(&folder.path().join("fifo")))
     }
 
     fn type_in(&mut self, buffer: &str, text: &str) {
         writeln!(self.fifo, "irc.{buffer} *{text}").unwrap();
+    }
+}
+
+impl Returning for WeeChat {
+    fn kill(&mut self) {
+        self.process.signal(Signal::KILL);
+        self.process.wait();
+        // It would be taken for the next one's.
+        fs::remove_file(self.folder.path().join("fifo")).unwrap();
+    }
+
+    fn start_again(&mut self) {
+        (self.process, self.fifo) = Self::run(&self.folder, &self.server);
+        self.log.stdout.expect(&format!("Channel {}:", self.room));
+    }
+
+    fn said(&self) -> Vec<(String, String)> {
+        let log = self.folder.path().join(format!("logs/irc.poly.{}.weechatlog", self.room));
+        let line = |line: &str| {
+            let mut parts = line.splitn(3, '\t').skip(1);
+            let who = parts.next()?.trim_start_matches(['~', '&', '@', '%', '+', ' ']);
+            // What it says itself has a sign instead of a name.
+            let is_name = who.starts_with(|c: char| c.is_ascii_alphabetic());
+            is_name.then_some((who.to_owned(), parts.next()?.to_owned()))
+        };
+        fs::read_to_string(log).unwrap().lines().filter_map(line).collect()
     }
 }
 
@@ -209,35 +260,86 @@ pub(crate) struct Irssi {
     keyboard: File,
     screen: Stream,
     room: String,
-    _folder: Folder,
+    folder: Folder,
+    /// How it connects.
+    arguments: Vec<String>,
 }
 
 impl Irssi {
     /// Starts it, and waits until it is in the room.
     pub(crate) fn start(address: SocketAddr, nick: &str, room: &str) -> Self {
-        let folder = Folder::new("irssi");
-        // All in one window: what is in another one is not on the screen.
-        let settings = r#"settings = { "fe-common/core" = { autocreate_windows = "no"; use_status_window = "no";
-            use_msgs_window = "no"; autocreate_query_level = "NONE"; autocreate_own_query = "no"; }; };"#;
-        fs::write(folder.path().join("config"), settings).unwrap();
-        let (terminal, inside) = terminal();
         let (ip, port) = (address.ip().to_string(), address.port().to_string());
-        let mut command = Command::new("irssi");
-        command.arg(format!("--home={}", folder.path().display()));
-        command.args(["-c", &ip, "-p", &port, "-n", nick]).env("TERM", "xterm").env("LC_ALL", "C.UTF-8");
-        command.stdin(inside.try_clone().unwrap()).stdout(inside.try_clone().unwrap()).stderr(inside);
-        let child = command.spawn().unwrap_or_else(|error| {
-            panic!("irssi can't be started: {error}\nhint: `cargo xtask test` installs what the tests need")
-        });
-        let screen = Stream::new("irssi", terminal.try_clone().unwrap());
-        let mut irssi = Self { child, keyboard: terminal, screen, room: room.to_owned(), _folder: folder };
+        let arguments = ["-c", &ip, "-p", &port, "-n", nick].map(str::to_owned);
+        let mut irssi = Self::start_with(room, "", arguments.into());
         irssi.screen.expect("MOTD");
         irssi.join(room);
         irssi
     }
 
+    /// The same, logged in to the account of this name.
+    pub(crate) fn log_in(address: SocketAddr, nick: &str, password: &str, room: &str) -> Self {
+        let (ip, port) = (address.ip(), address.port());
+        let network = format!(
+            r#"servers = ({{ address = "{ip}"; port = "{port}"; chatnet = "poly"; autoconnect = "yes"; }});
+            chatnets = {{ poly = {{ type = "IRC"; nick = "{nick}";
+                sasl_mechanism = "PLAIN"; sasl_username = "{nick}"; sasl_password = "{password}"; }}; }};
+            channels = ({{ name = "{room}"; chatnet = "poly"; autojoin = "yes"; }});"#
+        );
+        let mut irssi = Self::start_with(room, &network, Vec::new());
+        irssi.screen.expect("has joined");
+        irssi
+    }
+
+    fn start_with(room: &str, network: &str, arguments: Vec<String>) -> Self {
+        let folder = Folder::new("irssi");
+        // All in one window: what is in another one is not on the screen.
+        let settings = format!(
+            r#"settings = {{ "fe-common/core" = {{ autocreate_windows = "no"; use_status_window = "no";
+                use_msgs_window = "no"; autocreate_query_level = "NONE"; autocreate_own_query = "no";
+                autolog = "yes"; autolog_path = "{}/$0.log"; }}; }};"#,
+            folder.path().display()
+        );
+        fs::write(folder.path().join("config"), format!("{settings}\n{network}")).unwrap();
+        let (child, keyboard, screen) = Self::run(&folder, &arguments);
+        Self { child, keyboard, screen, room: room.to_owned(), folder, arguments }
+    }
+
+    fn run(folder: &Folder, arguments: &[String]) -> (Child, File, Stream) {
+        let (terminal, inside) = terminal();
+        let mut command = Command::new("irssi");
+        command.arg(format!("--home={}", folder.path().display())).args(arguments);
+        command.env("TERM", "xterm").env("LC_ALL", "C.UTF-8");
+        command.stdin(inside.try_clone().unwrap()).stdout(inside.try_clone().unwrap()).stderr(inside);
+        let child = command.spawn().unwrap_or_else(|error| {
+            panic!("irssi can't be started: {error}\nhint: `cargo xtask test` installs what the tests need")
+        });
+        let screen = Stream::new("irssi", terminal.try_clone().unwrap());
+        (child, terminal, screen)
+    }
+
     fn type_line(&mut self, line: &str) {
         self.keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+}
+
+impl Returning for Irssi {
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn start_again(&mut self) {
+        (self.child, self.keyboard, self.screen) = Self::run(&self.folder, &self.arguments);
+        self.screen.expect("has joined");
+    }
+
+    fn said(&self) -> Vec<(String, String)> {
+        let log = self.folder.path().join(format!("{}.log", self.room));
+        let line = |line: &str| {
+            let (who, text) = line.split_once('<')?.1.split_once("> ")?;
+            Some((who.trim_start_matches(['~', '&', '@', '%', '+', ' ']).to_owned(), text.to_owned()))
+        };
+        fs::read_to_string(log).unwrap().lines().filter_map(line).collect()
     }
 }
 
@@ -285,86 +387,5 @@ impl Drop for Irssi {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// ii: a folder of files.
-pub(crate) struct Ii {
-    process: Process,
-    /// Where its server's files are.
-    server: PathBuf,
-    room: String,
-    /// Where it is told what to do, by room.
-    fifos: BTreeMap<String, File>,
-    /// All that it writes anywhere.
-    shown: Process,
-    _folder: Folder,
-}
-
-impl Ii {
-    /// Starts it, and waits until it is in the room.
-    pub(crate) fn start(address: SocketAddr, nick: &str, room: &str) -> Self {
-        let folder = Folder::new("ii");
-        let (ip, port) = (address.ip().to_string(), address.port().to_string());
-        let mut command = Command::new("ii");
-        command.args(["-s", &ip, "-p", &port, "-n", nick, "-i"]).arg(folder.path());
-        let process = Process::start("ii", &mut command);
-        let server = folder.path().join(&ip);
-        wait_for(&server.join("in"));
-        let mut greeted = follow("ii", &[server.join("out")]);
-        greeted.stdout.expect("MOTD");
-        let room = room.to_owned();
-        let mut ii = Self { process, server, room, fifos: BTreeMap::new(), shown: greeted, _folder: folder };
-        let room = ii.room.clone();
-        ii.join(&room);
-        ii
-    }
-
-    fn write(&mut self, place: &str, line: &str) {
-        let fifo = self.server.join(place).join("in");
-        // Kept open: what is written to a FIFO that its reader is just opening again may be lost.
-        let fifo = self.fifos.entry(place.to_owned()).or_insert_with(|| open_fifo(&fifo));
-        // In one piece: it doesn't wait for the rest of a line.
-        fifo.write_all(format!("{line}\n").as_bytes()).unwrap();
-    }
-}
-
-impl IrcClient for Ii {
-    fn say(&mut self, text: &str) {
-        let room = self.room.clone();
-        self.write(&room, text);
-    }
-
-    fn tell(&mut self, nick: &str, text: &str) {
-        self.write("", &format!("/j {nick} {text}"));
-    }
-
-    fn rename(&mut self, nick: &str) {
-        self.write("", &format!("/n {nick}"));
-    }
-
-    fn join(&mut self, room: &str) {
-        self.write("", &format!("/j {room}"));
-        let out = self.server.join(room).join("out");
-        wait_for(&out);
-        // From here on that room is what it shows, and what people write to it privately.
-        self.shown =
-            follow("ii", &[room, "nora", "mia", "max", ""].map(|place| self.server.join(place).join("out")));
-    }
-
-    fn quit(&mut self) {
-        self.write("", "/q bye");
-    }
-
-    fn screen(&mut self) -> &mut Stream {
-        &mut self.shown.stdout
-    }
-
-    fn kicked(&self, _: &str, by: &str) -> String {
-        format!("{by} kicked ")
-    }
-
-    fn is_gone(&mut self) {
-        self.process.wait();
     }
 }

@@ -78,7 +78,12 @@ impl Lounge {
 
     /// Connects it to an IRC server; it does so itself from then on.
     pub(crate) fn connect(&mut self, address: SocketAddr, nick: &str) {
-        self.tell(&format!("connect {} {} {nick}", address.ip(), address.port()));
+        self.connect_as(address, nick, "");
+    }
+
+    /// The same, logged in to the account of this name if there is a password.
+    pub(crate) fn connect_as(&mut self, address: SocketAddr, nick: &str, password: &str) {
+        self.tell(&format!("connect {} {} {nick} {password}", address.ip(), address.port()));
         self.is_connected();
     }
 
@@ -138,11 +143,11 @@ impl Lounge {
         shown.lines().map(|shown| line(shown).unwrap()).collect()
     }
 
-    /// Waits until it has written down that it has a network, and that it is not in a room. It takes seconds.
-    pub(crate) fn remembers(&self, room: &str) {
+    /// Waits until it has written down that it has a network, and whether it has the window of a room. It takes seconds.
+    pub(crate) fn remembers(&self, room: &str, has_window: bool) {
         let file = self.home.path().join("users/lou.json");
         let deadline = Instant::now() + PATIENCE;
-        let is_written = |user: &str| user.contains("\"nick\"") && !user.contains(room);
+        let is_written = |user: &str| user.contains("\"nick\"") && user.contains(room) == has_window;
         while !fs::read_to_string(&file).is_ok_and(|user| is_written(&user)) {
             assert!(Instant::now() < deadline, "{} didn't change", file.display());
             std::thread::sleep(Duration::from_millis(20));

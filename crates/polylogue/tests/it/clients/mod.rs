@@ -3,6 +3,7 @@
 mod browser;
 mod folder;
 mod historian;
+mod ii;
 mod irc;
 mod lounge;
 mod messenger;
@@ -12,7 +13,8 @@ mod socket;
 pub(crate) use browser::{Browser, empty_page};
 pub(crate) use folder::Folder;
 pub(crate) use historian::{Historian, Past};
-pub(crate) use irc::{Ii, IrcClient, Irssi, Scripted, WeeChat};
+pub(crate) use ii::Ii;
+pub(crate) use irc::{IrcClient, Irssi, Returning, Scripted, WeeChat};
 pub(crate) use lounge::Lounge;
 pub(crate) use messenger::Messenger;
 pub(crate) use python::ConsoleClient;

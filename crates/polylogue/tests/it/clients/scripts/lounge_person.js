@@ -31,9 +31,10 @@ socket.on("more", ({ messages }) => {
 require("readline").createInterface({ input: process.stdin }).on("line", line => {
   const [verb, ...rest] = line.split(" ");
   if (verb === "connect") {
-    const [host, port, nick] = rest;
+    const [host, port, nick, password] = rest;
     const network = { name: "test", host, port, nick, username: nick, realname: nick, tls: false, join: "" };
-    socket.emit("network:new", { ...network, rejectUnauthorized: false, password: "", sasl: "", leaveMessage: "" });
+    const login = password ? { sasl: "plain", saslAccount: nick, saslPassword: password } : { sasl: "" };
+    socket.emit("network:new", { ...network, ...login, rejectUnauthorized: false, password: "", leaveMessage: "" });
   }
   if (verb === "input") socket.emit("input", { target: lobby(), text: rest.join(" ") });
   if (verb === "show" && id(rest[0]) === undefined) return show([]);
