@@ -216,6 +216,8 @@ impl Hub {
         let id = self.room_meant(name)?;
         let room = self.rooms.get(&id).ok_or_else(|| no_room(name))?;
         let (card, members) = (room.card.clone(), room.members());
+        // Or else it would stay.
+        self.release_room(id, fx);
         let reason = (!reason.is_empty()).then(|| self.phrase(reason));
         self.tell_those_without_rooms(now, &members, &card, reason.as_deref(), fx);
         let count = members.len();

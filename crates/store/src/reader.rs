@@ -10,6 +10,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::row::{self, COLUMNS, TABLES, kind};
 use crate::{FILE_NAME, StoreError, schema};
 
+/// Bytes of one answer: it has to fit what may wait for a client, and a hundred of the longest messages have to fit it.
+const ANSWER_BYTES_MAX: usize = 512 * 1024;
+/// What goes over the wire beside a message's text.
+const AROUND_BYTES: usize = 256;
+
 /// Looks things up. Each has a connection of its own and doesn't wait for the writer.
 #[derive(Debug)]
 pub struct Reader {
@@ -239,6 +244,7 @@ impl Reader {
                 events.drain(limit..)
             };
         }
+        within_bytes(&mut events, range.from_end);
         Ok(events)
     }
 
@@ -361,6 +367,25 @@ fn other_party(event: &Shared, party: &Party) -> Option<String> {
     };
     let other = if Party::of(from) == *party { to } else { from };
     Some(other.wire_name(hub::Namespace::Irc).to_owned())
+}
+
+/// Leaves out what would be too much for one answer, from the end that counts less.
+fn within_bytes(events: &mut Vec<Shared>, from_end: bool) {
+    let mut rest = ANSWER_BYTES_MAX;
+    let mut has_room = |event: &Shared| {
+        let text = if let hub::Kind::Message { text, .. } = &event.kind { text.as_str().len() } else { 0 };
+        let bytes = text + AROUND_BYTES;
+        let fits = rest >= bytes;
+        rest = rest.saturating_sub(bytes);
+        fits
+    };
+    if from_end {
+        let kept = events.iter().rev().take_while(|event| has_room(event)).count();
+        events.drain(..events.len() - kept);
+    } else {
+        let kept = events.iter().take_while(|event| has_room(event)).count();
+        events.truncate(kept);
+    }
 }
 
 fn bits(id: EventId) -> i64 {

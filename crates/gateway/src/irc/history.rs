@@ -11,6 +11,8 @@ use super::caps::Caps;
 use super::{Call, IrcSession, flow, playback, wire};
 
 /// The most events that one request is answered with (ISUPPORT: CHATHISTORY).
+pub(super) const PAGE_MAX: usize = 100;
+/// The most events that a client is played that wants all it has missed.
 pub(super) const LIMIT_MAX: usize = 1000;
 /// What a search is answered with that doesn't say how much it wants.
 const SEARCH_USUAL: usize = 100;
@@ -195,7 +197,7 @@ impl IrcSession {
                     }
                     None => false,
                 },
-                "limit" => value.parse().map(|wanted: usize| limit = wanted.clamp(1, LIMIT_MAX)).is_ok(),
+                "limit" => value.parse().map(|wanted: usize| limit = wanted.clamp(1, PAGE_MAX)).is_ok(),
                 // What is not known is passed over, as the specification has it.
                 _ => true,
             };
@@ -362,6 +364,6 @@ fn targets(line: &Line<'_>) -> Result<(Asked, Wish), Wrong> {
 fn limit(text: &str) -> Result<usize, Wrong> {
     match text.parse::<usize>() {
         Ok(0) | Err(_) => Err(Wrong("INVALID_PARAMS", "The limit is a number from 1 on")),
-        Ok(limit) => Ok(limit.min(LIMIT_MAX)),
+        Ok(limit) => Ok(limit.min(PAGE_MAX)),
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn lines(settings: &Settings) -> Vec<Vec<String>> {
         "UTF8ONLY".to_owned(),
         "WHOX".to_owned(),
     ];
-    let history = [format!("CHATHISTORY={}", history::LIMIT_MAX), "MSGREFTYPES=msgid,timestamp".to_owned()];
+    let history = [format!("CHATHISTORY={}", history::PAGE_MAX), "MSGREFTYPES=msgid,timestamp".to_owned()];
     let mut all: Vec<String> =
         all.into_iter().chain(history.into_iter().filter(|_| settings.keeps)).collect();
     all.sort();
