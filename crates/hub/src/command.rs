@@ -28,12 +28,12 @@ impl Origin {
     }
 }
 
-/// A session's request. Every command is answered by exactly one [`Reply`] unless its own text says otherwise.
+/// A session's request. Every command is answered by exactly one [`crate::Reply`] unless its own text says otherwise.
 #[derive(Debug)]
 pub enum Command {
-    /// Takes a name. Answered by [`Reply::Welcome`].
+    /// Takes a name. Answered by [`crate::Reply::Welcome`].
     Login(Login),
-    /// Says something. Answered by [`Reply::Outcome`] if it has a token; refusals are answered in any case.
+    /// Says something. Answered by [`crate::Reply::Outcome`] if it has a token; refusals are answered in any case.
     Say(Say),
     /// Shows that the user is writing, or no longer. Not answered, not even when refused: it is gone in seconds.
     Typing {
@@ -42,7 +42,7 @@ pub enum Command {
         /// What it does.
         state: Typing,
     },
-    /// Says something in tags alone. Answered by [`Reply::Done`].
+    /// Says something in tags alone. Answered by [`crate::Reply::Done`].
     Tags {
         /// To whom.
         to: To,
@@ -55,7 +55,7 @@ pub enum Command {
         /// See [`Say::echo`].
         echo: bool,
     },
-    /// Takes a message back. Answered by [`Reply::Done`].
+    /// Takes a message back. Answered by [`crate::Reply::Done`].
     Redact {
         /// Where it was said.
         to: To,
@@ -66,7 +66,7 @@ pub enum Command {
         /// See [`Say::echo`].
         echo: bool,
     },
-    /// Comes into a room, made if it doesn't exist. Answered by [`Reply::Joined`].
+    /// Comes into a room, made if it doesn't exist. Answered by [`crate::Reply::Joined`].
     Join {
         /// Which, as the session's dialect writes it.
         room: String,
@@ -75,14 +75,14 @@ pub enum Command {
         /// Whether the answer is to name the members.
         members: bool,
     },
-    /// Leaves a room. Answered by [`Reply::Done`].
+    /// Leaves a room. Answered by [`crate::Reply::Done`].
     Part {
         /// Which.
         room: String,
         /// Why.
         reason: Option<String>,
     },
-    /// Puts somebody out of a room. Answered by [`Reply::Done`].
+    /// Puts somebody out of a room. Answered by [`crate::Reply::Done`].
     Kick {
         /// Which.
         room: String,
@@ -91,28 +91,28 @@ pub enum Command {
         /// Why.
         reason: Option<String>,
     },
-    /// Asks somebody into a room. Answered by [`Reply::Invited`].
+    /// Asks somebody into a room. Answered by [`crate::Reply::Invited`].
     Invite {
         /// Which.
         room: String,
         /// Whom.
         whom: String,
     },
-    /// Sets a room's topic. Answered by [`Reply::Done`].
+    /// Sets a room's topic. Answered by [`crate::Reply::Done`].
     SetTopic {
         /// Which.
         room: String,
         /// The words; empty: none.
         text: String,
     },
-    /// Changes what is set on a room. Answered by [`Reply::ModesSet`].
+    /// Changes what is set on a room. Answered by [`crate::Reply::ModesSet`].
     SetModes {
         /// Which.
         room: String,
         /// What.
         wanted: Vec<WantedChange>,
     },
-    /// Gives a room another name. Answered by [`Reply::Done`].
+    /// Gives a room another name. Answered by [`crate::Reply::Done`].
     RenameRoom {
         /// Which.
         room: String,
@@ -121,29 +121,29 @@ pub enum Command {
         /// Why.
         reason: Option<String>,
     },
-    /// Takes another name. Answered by [`Reply::Done`].
+    /// Takes another name. Answered by [`crate::Reply::Done`].
     Rename {
         /// The wanted one.
         name: String,
     },
-    /// Goes away, or comes back. Answered by [`Reply::Done`].
+    /// Goes away, or comes back. Answered by [`crate::Reply::Done`].
     SetAway {
         /// What those who look for the user are told; `None`: it is back.
         message: Option<String>,
     },
-    /// Changes the real name. Answered by [`Reply::Done`].
+    /// Changes the real name. Answered by [`crate::Reply::Done`].
     SetRealName {
         /// The new one.
         text: String,
     },
-    /// Changes the user's own flags. Answered by [`Reply::FlagsSet`].
+    /// Changes the user's own flags. Answered by [`crate::Reply::FlagsSet`].
     SetFlags {
         /// To be on.
         on: UserFlags,
         /// To be off.
         off: UserFlags,
     },
-    /// Changes whom the session watches. Answered by [`Reply::Watched`].
+    /// Changes whom the session watches. Answered by [`crate::Reply::Watched`].
     Watch {
         /// Watch these too.
         add: Vec<String>,
@@ -152,46 +152,46 @@ pub enum Command {
         /// First of all, watch nobody.
         clear: bool,
     },
-    /// Does something about public data. Answered by [`Reply::Metadata`].
+    /// Does something about public data. Answered by [`crate::Reply::Metadata`].
     Metadata {
         /// Whose.
         target: MetadataTarget,
         /// What.
         action: MetadataAction,
     },
-    /// Becomes a server operator. Answered by [`Reply::FlagsSet`].
+    /// Becomes a server operator. Answered by [`crate::Reply::FlagsSet`].
     Oper {
         /// The operator's name.
         name: String,
         /// The password.
         password: Secret,
     },
-    /// Ends somebody. Answered by [`Reply::Done`].
+    /// Ends somebody. Answered by [`crate::Reply::Done`].
     Kill {
         /// Whom.
         whom: String,
         /// Why.
         reason: String,
     },
-    /// Speaks to all who want to hear operators. Answered by [`Reply::Done`].
+    /// Speaks to all who want to hear operators. Answered by [`crate::Reply::Done`].
     Wallops {
         /// What.
         text: String,
     },
-    /// Has the configuration read again. Answered by [`Reply::Done`].
+    /// Has the configuration read again. Answered by [`crate::Reply::Done`].
     Rehash,
-    /// Logs in to an account, before or after a login under a name. Answered by [`Reply::LoggedIn`].
+    /// Logs in to an account, before or after a login under a name. Answered by [`crate::Reply::LoggedIn`].
     LogIn(Proof),
-    /// Logs out of the account. Answered by [`Reply::Done`].
+    /// Logs out of the account. Answered by [`crate::Reply::Done`].
     LogOut,
-    /// Makes an account and logs in to it. Answered by [`Reply::Registered`].
+    /// Makes an account and logs in to it. Answered by [`crate::Reply::Registered`].
     Register {
         /// Its name; `*`: the session's own.
         account: String,
         /// Its password.
         password: Secret,
     },
-    /// Asks for what a SCRAM proof is checked with. Answered by [`Reply::ScramKeys`].
+    /// Asks for what a SCRAM proof is checked with. Answered by [`crate::Reply::ScramKeys`].
     ScramKeys {
         /// Of which account.
         account: String,
@@ -203,16 +203,16 @@ pub enum Command {
     },
     /// The session has shown a certificate. Not answered.
     Certificate(Fingerprint),
-    /// Notes up to when the user has read what was said at a place. Answered by [`Reply::Marker`].
+    /// Notes up to when the user has read what was said at a place. Answered by [`crate::Reply::Marker`].
     MarkRead {
         /// A channel or a person, as IRC names it.
         target: String,
         /// Milliseconds since 1970; `None`: only asks.
         read_ms: Option<u64>,
     },
-    /// Asks something. Answered by [`Reply::Answer`].
+    /// Asks something. Answered by [`crate::Reply::Answer`].
     Ask(Query),
-    /// Asks for something of the past. Answered by [`Reply::Recalled`].
+    /// Asks for something of the past. Answered by [`crate::Reply::Recalled`].
     Recall(Wish),
     /// What became of an event that had to be acknowledged by the recipient itself. Not answered.
     Receipt {
@@ -222,7 +222,7 @@ pub enum Command {
         verdict: Verdict,
     },
     /// As [`Command::Receipt`], but it came to the user's other session ([`Leg`]), which alone knows what it is
-    /// for: that one is told by [`Reply::ReceiptElsewhere`]. Not answered.
+    /// for: that one is told by [`crate::Reply::ReceiptElsewhere`]. Not answered.
     ReceiptElsewhere {
         /// What became of it; `None` if this is only about the client's habits.
         verdict: Option<Verdict>,
@@ -230,14 +230,14 @@ pub enum Command {
         /// numbers them; the hub passes them on.
         habits: u32,
     },
-    /// Asks who is in a room. Answered by [`Reply::Members`].
+    /// Asks who is in a room. Answered by [`crate::Reply::Members`].
     Who {
         /// Which.
         room: RoomId,
         /// Comes back with the answer.
         token: Option<Token>,
     },
-    /// The bridge dialect's own requests. Answered by [`Reply::Bridge`].
+    /// The bridge dialect's own requests. Answered by [`crate::Reply::Bridge`].
     Bridge(BridgeRequest),
     /// The session can hold no more private messages for its bridge client, whose turn it is to write: until it
     /// takes this back, senders are refused with [`Refusal::TooManyWaiting`]. Not answered.

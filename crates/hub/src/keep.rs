@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use crate::names::Key;
 use crate::{
-    Account, Card, Effect, EventId, Hub, KeptRoom, Kind, Name, RoomCard, RoomName, Scope, ServerBan, Shared,
-    Style, UserId,
+    Account, Card, Effect, EventId, Hub, KeptRoom, Kind, Name, Presence, RoomCard, RoomName, Scope,
+    ServerBan, Shared, Style, UserId,
 };
 
 /// Names a history: a room's, or that of a conversation. Whoever keeps it only compares.
@@ -132,6 +132,8 @@ pub enum Kept {
         /// Milliseconds since 1970.
         read_ms: u64,
     },
+    /// Where a user is that stays without any device.
+    Presence(Box<Presence>),
     /// A registered room, new or changed.
     Room(Box<KeptRoom>),
     /// A room is no longer registered.

@@ -47,7 +47,9 @@ mod state;
 mod text;
 mod watch;
 
-pub use accounts::{Account, AppPassword, Credentials, Fingerprint, Proof, SCRAM_ITERATIONS, ScramKeys};
+pub use accounts::{
+    Account, AppPassword, Credentials, Fingerprint, Presence, Proof, SCRAM_ITERATIONS, ScramKeys,
+};
 pub use admin::{ServerBan, SessionInfo};
 pub use card::{Card, FormerFace, RoomCard};
 pub use command::{ClientProfile, Command, Entrance, Leg, Login, Origin, Say, To, Verdict};

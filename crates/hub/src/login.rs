@@ -276,7 +276,9 @@ impl Hub {
                 room.detach(user, session);
             }
         }
-        if rest.is_empty() {
+        if rest.is_empty() && self.stays(user) {
+            self.tell_devices(now, user, false, fx);
+        } else if rest.is_empty() {
             self.remove_user(now, user, CONNECTION_CLOSED, fx);
         } else if gone.leg != Leg::Both {
             // Half of the user is left: nobody can talk with it until the other half comes back.
@@ -315,7 +317,7 @@ impl Hub {
         }
         // The user's other devices stay, and so does the user; this one closes.
         let is_shared = |user: &User| user.card.dialect == Dialect::Irc && user.sessions.len() > 1;
-        if self.users.get(&user).is_some_and(is_shared) {
+        if self.users.get(&user).is_some_and(is_shared) || self.stays(user) {
             return;
         }
         let reason = self.phrase(reason.unwrap_or("Left"));

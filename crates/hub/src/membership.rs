@@ -184,6 +184,7 @@ impl Hub {
         for session in sessions {
             self.show_missed(session, id, fx);
         }
+        self.keep_presence(user, fx);
         self.announce_arrival(now, user, id, fx);
         self.metadata_of_newcomer(now, user, id, fx);
     }
@@ -250,6 +251,7 @@ impl Hub {
         let own: Arc<[_]> = room.sessions_of(who.user()).into();
         self.forget_seen(who.user(), id, fx);
         let told = self.take_out(who.user(), id, fx).unwrap_or_default();
+        self.keep_presence(who.user(), fx);
         let to = match self.departure(now, &who, id, told) {
             Told::Now => everybody,
             Told::Later | Told::Nobody => own,
@@ -343,6 +345,7 @@ impl Hub {
         let (to, room) = (room.audience(), room.card.clone());
         self.forget_seen(whom, id, fx);
         self.take_out(whom, id, fx);
+        self.keep_presence(whom, fx);
         let event = self.event(now, Kind::Kick { by, whom: card, room, reason });
         self.deliver_to(Audience::Many(to), event, fx);
     }

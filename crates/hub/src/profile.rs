@@ -50,6 +50,7 @@ impl Hub {
             self.tell_watchers(now, &before, News::Offline, fx);
             self.tell_watchers(now, &after, News::Online, fx);
         }
+        self.keep_presence(after.user(), fx);
         self.remember_former(now, before);
         self.retry_logins(now, fx);
         Ok(Reply::Done)

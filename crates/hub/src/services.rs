@@ -18,6 +18,7 @@ const HELP: &str = "REGISTER password: makes your name an account of yours\n\
     PASSWORD password: sets another password\n\
     CERT ADD | LIST | DEL fingerprint: certificates that are as good as the password\n\
     APP ADD label | LIST | DEL label: passwords for single programs; a protocol without passwords takes NAME:PASSWORD as name\n\
+    ALWAYSON ON | OFF: whether you stay here when your last client goes\n\
     INFO [account]: what is known of an account\n\
     DROP account: ends your account and frees its name";
 
@@ -62,6 +63,14 @@ impl Hub {
             }
             ("CERT", words) => self.serve_certificates(from, words, fx),
             ("APP", words) => self.serve_app_passwords(now, from, words, fx),
+            ("ALWAYSON", [on]) if on.eq_ignore_ascii_case("on") || on.eq_ignore_ascii_case("off") => {
+                let on = on.eq_ignore_ascii_case("on");
+                self.set_always_on(from, on, fx).map(|()| match on {
+                    true => "You stay here when your last client goes, and what you miss is kept for each."
+                        .to_owned(),
+                    false => "You go with your last client.".to_owned(),
+                })
+            }
             ("INFO", words) => self.serve_info(from, words.first().copied()),
             ("DROP", [account]) => self.serve_drop(now, from, account, fx),
             _ => Ok(HELP.to_owned()),

@@ -76,11 +76,13 @@ impl Server {
             None => {}
         }
         let mut hub = Hub::new(hub)?;
+        let mut presences = Vec::new();
         let store = store.map(|(writer, boot)| {
             hub.continue_after(boot.last_event);
             hub.load_accounts(boot.accounts, boot.seen);
             hub.load_markers(boot.markers);
             hub.load_rooms(boot.rooms);
+            presences = boot.presences;
             past.bans = boot.bans;
             past.reader = writer.reader().ok();
             writer
@@ -118,6 +120,7 @@ impl Server {
         let (web, visits) = Web::new(limits.http_connections_max);
         let shared =
             Arc::new(Shared::new((hub, past), inboxes, settings, limits, listening, (web, reload), acceptor));
+        shared.hub().load_presences(shared.clock.now(), presences);
         let mut door = Some(Door::new(bound));
         let reactors = polls
             .into_iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hub::{Account, AppPassword, Credentials, EventId, Name, ScramKeys, Secret};
+use hub::{Account, AppPassword, Credentials, EventId, Name, Presence, ScramKeys, Secret};
 use rusqlite::{Connection, Transaction, params};
 
 /// Keeps an account as it is now.
@@ -10,10 +10,11 @@ pub(crate) fn keep(change: &Transaction<'_>, account: &Account) -> rusqlite::Res
     let Credentials { hash, scram } = &account.credentials;
     let since_ms = account.since_ms.cast_signed();
     let id: i64 = change.query_row(
-        "INSERT INTO account (name, since_ms, hash, scram_salt, scram_iterations, scram_stored_key, scram_server_key) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, \
+        "INSERT INTO account (name, since_ms, hash, scram_salt, scram_iterations, scram_stored_key, scram_server_key, \
+         always_on) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, \
          scram_salt = excluded.scram_salt, scram_iterations = excluded.scram_iterations, \
-         scram_stored_key = excluded.scram_stored_key, scram_server_key = excluded.scram_server_key RETURNING id",
+         scram_stored_key = excluded.scram_stored_key, scram_server_key = excluded.scram_server_key, \
+         always_on = excluded.always_on RETURNING id",
         params![
             account.name.as_str(),
             since_ms,
@@ -21,7 +22,8 @@ pub(crate) fn keep(change: &Transaction<'_>, account: &Account) -> rusqlite::Res
             scram.salt,
             scram.iterations,
             scram.stored_key,
-            scram.server_key
+            scram.server_key,
+            account.always_on
         ],
         |row| row.get(0),
     )?;
@@ -72,7 +74,8 @@ pub(crate) fn seen(
 /// All accounts.
 pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<Account>> {
     let mut find = db.prepare(
-        "SELECT id, name, since_ms, hash, scram_salt, scram_iterations, scram_stored_key, scram_server_key FROM account",
+        "SELECT id, name, since_ms, hash, scram_salt, scram_iterations, scram_stored_key, scram_server_key, always_on \
+         FROM account",
     )?;
     let rows = find.query_map([], |row| {
         let scram = ScramKeys {
@@ -87,6 +90,7 @@ pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<Account>> {
             credentials: Credentials { hash: Secret::new(row.get_ref(3)?.as_str()?), scram },
             certificates: BTreeSet::new(),
             app_passwords: Vec::new(),
+            always_on: row.get(8)?,
         };
         Ok((row.get::<_, i64>(0)?, account))
     })?;
@@ -141,4 +145,47 @@ pub(crate) fn all_markers(db: &Connection) -> rusqlite::Result<Vec<(String, Stri
     let rows =
         find.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned())))?;
     rows.collect()
+}
+
+/// Keeps where a user is that stays.
+pub(crate) fn presence(change: &Transaction<'_>, presence: &Presence) -> rusqlite::Result<()> {
+    let Presence { account, name, username, real_name, rooms } = presence;
+    change.execute(
+        "INSERT OR REPLACE INTO presence (account, name, username, real_name) \
+         SELECT id, ?2, ?3, ?4 FROM account WHERE name = ?1",
+        params![account, name, username, real_name],
+    )?;
+    change.execute(
+        "DELETE FROM presence_room WHERE account = (SELECT id FROM account WHERE name = ?1)",
+        [account],
+    )?;
+    for room in rooms {
+        change.execute(
+            "INSERT OR IGNORE INTO presence_room (account, room) SELECT id, ?2 FROM account WHERE name = ?1",
+            [account, room],
+        )?;
+    }
+    Ok(())
+}
+
+/// Where all such users were.
+pub(crate) fn all_presences(db: &Connection) -> rusqlite::Result<Vec<Presence>> {
+    let mut find = db.prepare(
+        "SELECT account.id, account.name, presence.name, username, real_name FROM presence \
+         JOIN account ON account.id = presence.account WHERE account.always_on",
+    )?;
+    let mut rooms = db.prepare("SELECT room FROM presence_room WHERE account = ?1 ORDER BY room")?;
+    let rows = find.query_map([], |row| {
+        let (account, name) = (row.get(1)?, row.get(2)?);
+        let (username, real_name) = (row.get(3)?, row.get(4)?);
+        let rooms = Vec::new();
+        Ok((row.get::<_, i64>(0)?, Presence { account, name, username, real_name, rooms }))
+    })?;
+    let mut presences = Vec::new();
+    for row in rows {
+        let (id, mut presence) = row?;
+        presence.rooms = rooms.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        presences.push(presence);
+    }
+    Ok(presences)
 }

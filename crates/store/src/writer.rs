@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hub::{
-    Account, Card, EventId, HistoryKey, Kept, KeptRoom, Kind, Party, RoomName, Scope, ServerBan, Shared,
+    Account, Card, EventId, HistoryKey, Kept, KeptRoom, Kind, Party, Presence, RoomName, Scope, ServerBan,
+    Shared,
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use rustc_hash::FxHashMap;
@@ -33,6 +34,8 @@ pub struct Boot {
     pub seen: Vec<(String, String, String, EventId)>,
     /// Up to when accounts' owners have read: account, place, milliseconds since 1970.
     pub markers: Vec<(String, String, u64)>,
+    /// Where users were that stay without any device.
+    pub presences: Vec<Presence>,
     /// Registered rooms.
     pub rooms: Vec<KeptRoom>,
     /// What nobody else knows, the same from one run to the next.
@@ -88,6 +91,7 @@ impl Writer {
             accounts: accounts::all(&self.db)?,
             seen: accounts::all_seen(&self.db, last)?,
             markers: accounts::all_markers(&self.db)?,
+            presences: accounts::all_presences(&self.db)?,
             rooms: rooms::all(&self.db)?,
             bans: bans::all(&self.db)?,
             secret: self
@@ -183,6 +187,7 @@ fn keep_all<'k>(
                 let id = known.history(&change, history, name.as_str(), &[])?;
                 change.execute("UPDATE history SET sealed = ?2 WHERE id = ?1", params![id, sealed])?;
             }
+            Kept::Presence(presence) => accounts::presence(&change, presence)?,
             Kept::Room(room) => rooms::keep(&change, room)?,
             Kept::RoomGone(name) => rooms::forget(&change, name)?,
             Kept::Account(account) => accounts::keep(&change, account)?,

@@ -53,7 +53,9 @@ impl Hub {
         let Some(session) = self.sessions.get(&from) else { return };
         let Some(user) = session.user.and_then(|user| self.users.get(&user)) else { return };
         let (card, rooms) = (user.card.clone(), user.rooms.clone());
-        if user.sessions.len() > 1 {
+        let user = card.user();
+        // A client that is new to IRC is in no room yet.
+        if card.dialect() == Dialect::Irc && !rooms.is_empty() {
             // It is none of the session's own doing.
             let cause = self.cause.take();
             for room in &rooms {
@@ -63,6 +65,7 @@ impl Hub {
             }
             self.cause = cause;
         }
+        self.tell_devices(now, user, true, fx);
         for room in rooms {
             self.show_missed(from, room, fx);
         }

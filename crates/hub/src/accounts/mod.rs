@@ -3,7 +3,10 @@
 mod devices;
 mod login;
 mod orders;
+mod presence;
 mod registration;
+
+pub use presence::Presence;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -67,7 +70,7 @@ impl fmt::Debug for ScramKeys {
 /// What is kept of a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// Its hash, in whatever form the host checks ([`Effect::Verify`]).
+    /// Its hash, in whatever form the host checks ([`crate::Effect::Verify`]).
     pub hash: Secret,
     /// What SCRAM checks it with.
     pub scram: ScramKeys,
@@ -95,6 +98,8 @@ pub struct Account {
     pub certificates: BTreeSet<Fingerprint>,
     /// Passwords for single programs.
     pub app_passwords: Vec<AppPassword>,
+    /// Whether its user stays when its last device goes.
+    pub always_on: bool,
 }
 
 /// Who a session says it is.

@@ -40,6 +40,7 @@ impl Hub {
             credentials,
             certificates: Default::default(),
             app_passwords: Vec::new(),
+            always_on: false,
         };
         self.keep_account(account, fx);
         Ok(())

@@ -87,6 +87,7 @@ impl Hub {
                         credentials,
                         certificates: BTreeSet::new(),
                         app_passwords: Vec::new(),
+                        always_on: false,
                     };
                     self.keep_account(account, fx);
                     self.logged_in(now, from, name.as_str(), "", fx)?;

@@ -1,4 +1,4 @@
-//! The keys of [limits].
+//! The keys of the section `limits`.
 
 use super::field::{Field, Unit};
 use super::keys::Key;

@@ -127,3 +127,28 @@ fn no_password_reaches_the_log() {
         }
     }
 }
+
+#[test]
+fn who_is_always_on_is_there_after_a_restart_and_misses_nothing() {
+    let data = Folder::new("always-on");
+    let mut server = serve(&data);
+    let mut ana = join(&server, "ana", "draft/account-registration");
+    ana.send(&format!("REGISTER * * {PASSWORD}\r\nJOIN #den\r\nPRIVMSG NickServ :ALWAYSON ON\r\n"));
+    ana.expect("You stay here");
+    server.process().signal(Signal::KILL);
+    server.process().wait();
+
+    let server = serve(&data);
+    let mut bob = join(&server, "bob", "echo-message");
+    bob.send("JOIN #den\r\n");
+    bob.expect(" 353 bob = #den :@ana bob");
+    bob.send("PRIVMSG #den :nobody hears me\r\nPRIVMSG ana :nor do you\r\n");
+    bob.expect("PRIVMSG ana :nor do you");
+    bob.expect(" 301 bob ana :Not connected");
+    let mut ana = Socket::connect("ana", server.address());
+    ana.send(&format!("PASS ana:{PASSWORD}\r\nNICK ana\r\nUSER ana 0 * :ana\r\n"));
+    ana.expect("JOIN #den");
+    ana.expect("] nobody hears me");
+    ana.expect("PRIVMSG ana :[");
+    ana.expect("] nor do you");
+}

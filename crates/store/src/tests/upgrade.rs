@@ -4,11 +4,12 @@ use super::*;
 use crate::SCHEMA_VERSION;
 
 /// What each version has written. A new one adds its own; what is here stays as it is.
-const WRITTEN: [(u32, &str); 4] = [
+const WRITTEN: [(u32, &str); 5] = [
     (1, include_str!("../../fixtures/001.sql")),
     (2, include_str!("../../fixtures/002.sql")),
     (3, include_str!("../../fixtures/003.sql")),
     (4, include_str!("../../fixtures/004.sql")),
+    (5, include_str!("../../fixtures/005.sql")),
 ];
 
 #[test]
@@ -98,6 +99,16 @@ fn assert_content(store: Store, version: u32) {
     }
     if version >= 4 {
         assert_room(&boot.rooms);
+    }
+    if version >= 5 {
+        let presence = hub::Presence {
+            account: "Ana".to_owned(),
+            name: "Ana".to_owned(),
+            username: "ana".to_owned(),
+            real_name: "Ana A.".to_owned(),
+            rooms: vec!["Den".to_owned(), "lobby".to_owned()],
+        };
+        assert_eq!(boot.presences, [presence]);
     }
     let _ = crate::check(folder.path()).unwrap();
 }
