@@ -240,7 +240,7 @@ pub enum Command {
     /// The bridge dialect's own requests. Answered by [`crate::Reply::Bridge`].
     Bridge(BridgeRequest),
     /// The session can hold no more private messages for its bridge client, whose turn it is to write: until it
-    /// takes this back, senders are refused with [`Refusal::TooManyWaiting`]. Not answered.
+    /// takes this back, senders are refused with [`crate::Refusal::TooManyWaiting`]. Not answered.
     Hold {
         /// Whether it is full.
         full: bool,

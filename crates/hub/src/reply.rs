@@ -31,15 +31,15 @@ pub enum Reply {
         session: SessionId,
         /// The user.
         card: Arc<Card>,
-        /// The room it is in; `None` if it wanted none, or while its other direction is missing ([`Leg`]).
+        /// The room it is in; `None` if it wanted none, or while its other direction is missing ([`crate::Leg`]).
         room: Option<Arc<RoomCard>>,
     },
-    /// A user's second direction has come ([`Leg`]); told to the session that came first.
+    /// A user's second direction has come ([`crate::Leg`]); told to the session that came first.
     Complete {
         /// The room it is in now.
         room: Arc<RoomCard>,
     },
-    /// A user's other direction has gone ([`Leg`]): it is not present until that comes back.
+    /// A user's other direction has gone ([`crate::Leg`]): it is not present until that comes back.
     Incomplete,
     /// The hub says no.
     Refused {
@@ -57,7 +57,7 @@ pub enum Reply {
         /// The message of the one recipient to those who look for it, if it is away.
         away: Option<Arc<str>>,
     },
-    /// The user's other session has seen something that is for this one: [`Command::ReceiptElsewhere`].
+    /// The user's other session has seen something that is for this one: [`crate::Command::ReceiptElsewhere`].
     ReceiptElsewhere {
         /// What an acknowledgement says, if one came.
         verdict: Option<Verdict>,
@@ -73,7 +73,7 @@ pub enum Reply {
         /// Users.
         members: Vec<Arc<Card>>,
     },
-    /// The answer to a [`Command::Bridge`].
+    /// The answer to a [`crate::Command::Bridge`].
     Bridge(BridgeReply),
     /// The user was ended, by another of its sessions or by the hub: say goodbye and close.
     Dismissed {
@@ -123,9 +123,9 @@ pub enum Reply {
         /// Not watched, because the list is full, as named.
         refused: Vec<String>,
     },
-    /// What became of a [`Command::Metadata`].
+    /// What became of a [`crate::Command::Metadata`].
     Metadata(MetadataAnswer),
-    /// The answer to a [`Command::Ask`].
+    /// The answer to a [`crate::Command::Ask`].
     Answer(Answer),
     /// Logged in to an account.
     LoggedIn {
@@ -151,6 +151,6 @@ pub enum Reply {
         /// Bytes that were never used before.
         nonce: [u8; 18],
     },
-    /// The answer to a [`Command::Recall`].
+    /// The answer to a [`crate::Command::Recall`].
     Recalled(Recalled),
 }

@@ -90,6 +90,17 @@ impl Hub {
         fx.push(Effect::Recall { to: from, recall: Box::new(recall) });
     }
 
+    /// A device that was here before it logged in has been shown what happened until now.
+    pub(super) fn see_everything(&mut self, from: SessionId, user: UserId, fx: &mut Vec<Effect>) {
+        let rooms = self.users.get(&user).map(|user| user.rooms.clone()).unwrap_or_default();
+        let histories: Vec<_> =
+            rooms.iter().filter_map(|room| self.rooms.get(room)).map(|room| room.history.clone()).collect();
+        for history in histories {
+            self.see(from, history.as_str(), fx);
+        }
+        self.see(from, PRIVATE, fx);
+    }
+
     /// From now on a device is shown what happens at a place: up to where it has been shown it before, if it wants to
     /// be shown the rest.
     fn see(&mut self, from: SessionId, place: &str, fx: &mut Vec<Effect>) -> Option<EventId> {

@@ -135,6 +135,7 @@ impl Hub {
         session.identity = Some(identity);
         if let Some(user) = session.user {
             self.set_account(now, user, Some(account.into()), fx);
+            self.see_everything(from, user, fx);
         }
         Ok(Reply::LoggedIn { account: account.into() })
     }
