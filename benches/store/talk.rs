@@ -13,7 +13,7 @@ use server::{Listener, Server, ServerConfig, StoreConfig};
 use crate::Failed;
 
 /// Before anything is counted.
-const WARMING_UP: Duration = Duration::from_millis(500);
+pub(crate) const WARMING_UP: Duration = Duration::from_millis(500);
 /// A machine this slow measures nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
 const BODY: &str = "sixty-four bytes of text, which is about what a person would say";

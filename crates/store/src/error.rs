@@ -53,6 +53,14 @@ pub enum StoreError {
         /// The latest that this program knows.
         known: u32,
     },
+    /// An older program has written it, and it is only to be read.
+    #[error("{} has version {found}, which is older than what this program reads", path.display())]
+    TooOld {
+        /// The database.
+        path: PathBuf,
+        /// The version that it has.
+        found: u32,
+    },
     /// It is damaged.
     #[error("{} is damaged: {what}", path.display())]
     Damaged {
@@ -77,6 +85,7 @@ impl StoreError {
             Self::Foreign { .. } => "give the file that polylogue backup made, or another folder with --data",
             Self::InUse { .. } => "end that one, or give this one a folder of its own with --data",
             Self::TooNew { .. } => "run the newer program, or restore a backup that the older one made",
+            Self::TooOld { .. } => "a server that is started with that folder brings it up to date",
             Self::Damaged { .. } => {
                 "polylogue restore takes a backup; without one, move the file away and a new one is made"
             }

@@ -48,7 +48,8 @@ impl Erasing {
 
 impl Writer {
     /// Erases what somebody has said, everywhere: for an account, all that was said while logged in to it. What others
-    /// have said stays, also to that person, but no longer says more of it than its name.
+    /// have said stays, also to that person, but no longer says more of it than its name. So does the account itself,
+    /// but not how far it has read.
     ///
     /// This takes as long as reading all that is kept, and longer.
     ///
@@ -117,6 +118,10 @@ impl Writer {
             change.execute("DELETE FROM history WHERE id = ?1", [history])?;
         }
         change.execute("DELETE FROM party WHERE party = ?1", [party.as_str()])?;
+        for account in accounts(&change, party)? {
+            change.execute("DELETE FROM seen WHERE account = ?1", [account])?;
+            change.execute("DELETE FROM marker WHERE account = ?1", [account])?;
+        }
         change.execute(
             "DELETE FROM face WHERE id IN (SELECT value FROM json_each(?1)) \
              AND id NOT IN (SELECT whom FROM event WHERE whom IS NOT NULL)",
@@ -134,12 +139,18 @@ impl Writer {
 }
 
 impl Reader {
-    /// Writes what there is of somebody: what it has said anywhere, and its conversations with what others said in them.
-    /// A line of JSON each, oldest first; how many.
+    /// Writes what there is of somebody: the account, what it has said anywhere, and its conversations with what others
+    /// said in them. A line of JSON each, oldest first; how many.
     ///
     /// # Errors
     /// As the disk has it, or whoever takes it.
     pub fn export(&mut self, party: &Party, out: &mut dyn Write) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for account in accounts(&self.db, party)? {
+            let line: String = self.db.query_row(ACCOUNT, [account], |row| row.get(0))?;
+            writeln!(out, "{line}").map_err(StoreError::Output)?;
+            count += 1;
+        }
         let faces = faces(&self.db, party)?;
         let mut find = self.db.prepare(
             "SELECT json_object(
@@ -159,7 +170,6 @@ impl Reader {
              ORDER BY event.id",
         )?;
         let mut rows = find.query(params![faces, party.as_str()])?;
-        let mut count = 0;
         while let Some(row) = rows.next()? {
             let line = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
             writeln!(out, "{line}").map_err(StoreError::Output)?;
@@ -168,6 +178,26 @@ impl Reader {
         out.flush().map_err(StoreError::Output)?;
         Ok(count)
     }
+}
+
+/// An account, but for its secrets.
+const ACCOUNT: &str = "SELECT json_object(
+    'account', name,
+    'since', strftime('%Y-%m-%dT%H:%M:%fZ', since_ms / 1000.0, 'unixepoch'),
+    'certificates', json((SELECT json_group_array(lower(hex(fingerprint))) FROM certificate c WHERE c.account = account.id)),
+    'app_passwords', json((SELECT json_group_array(label) FROM app_password p WHERE p.account = account.id)),
+    'devices', json((SELECT json_group_array(DISTINCT device) FROM seen s WHERE s.account = account.id)),
+    'read', json((SELECT json_group_object(place, strftime('%Y-%m-%dT%H:%M:%fZ', read_ms / 1000.0, 'unixepoch'))
+      FROM marker m WHERE m.account = account.id)))
+  FROM account WHERE id = ?1";
+
+/// The numbers of somebody's accounts: one or none.
+fn accounts(db: &Connection, party: &Party) -> rusqlite::Result<Vec<i64>> {
+    let mut find = db.prepare("SELECT id, name FROM account")?;
+    let rows = find.query_map([], |row| Ok((row.get(0)?, Party::of_account(row.get_ref(1)?.as_str()?))))?;
+    let mine =
+        |row: &rusqlite::Result<(i64, Party)>| row.as_ref().map_or(true, |(_, account)| account == party);
+    rows.filter(mine).map(|row| row.map(|(id, _)| id)).collect()
 }
 
 /// The numbers of somebody's faces, as a JSON array.

@@ -8,7 +8,7 @@ use hub::{EventId, HistoryKey, Party, Recall, Recalled, RoomCard, RoomName, Shar
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::row::{self, COLUMNS, TABLES, kind};
-use crate::{FILE_NAME, StoreError, schema};
+use crate::{FILE_NAME, SCHEMA_VERSION, StoreError, schema};
 
 /// Bytes of one answer: it has to fit what may wait for a client, and a hundred of the longest messages have to fit it.
 const ANSWER_BYTES_MAX: usize = 512 * 1024;
@@ -61,7 +61,11 @@ impl Reader {
     /// If there is none, or it can't be read.
     pub fn at(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join(FILE_NAME);
-        schema::open_existing(&path).map(|db| Self { db, path })
+        let db = schema::open_existing(&path)?;
+        match schema::check_version(&db, &path)? {
+            SCHEMA_VERSION => Ok(Self { db, path }),
+            found => Err(StoreError::TooOld { path, found }),
+        }
     }
 
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {

@@ -20,7 +20,7 @@ const MIGRATIONS: [&str; 5] = [
 pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// A database up to this size is looked at for damage before it is used.
-const SMALL_BYTES: u64 = 64 * 1024 * 1024;
+const SMALL_BYTES: u64 = 32 * 1024 * 1024;
 
 /// What kept things survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -133,3 +133,39 @@ fn much_is_erased_in_steps() {
     let erased = store.writer.erase(&Party::of_account("ana")).unwrap();
     assert_eq!((erased.messages, store.count("event"), store.all("den").len()), (2_000, 1_000, 1_000));
 }
+
+#[test]
+fn an_account_is_given_what_is_known_of_it_but_its_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = rusqlite::Connection::open(folder.path().join(FILE_NAME)).unwrap();
+    db.execute_batch(include_str!("../../fixtures/003.sql")).unwrap();
+    drop(db);
+    let mut store = Store::open(folder);
+    let (count, lines) = export(&mut store, &Party::of_account("ana"));
+    let zeros = "0".repeat(64);
+    assert_eq!(
+        lines.lines().next().unwrap(),
+        format!(
+            "{{\"account\":\"Ana\",\"since\":\"2023-11-14T22:13:20.000Z\",\"certificates\":[\"{zeros}\"],\
+             \"app_passwords\":[\"phone\"],\"devices\":[\"desk\",\"phone\"],\
+             \"read\":{{\"#den\":\"2023-11-14T22:13:20.123Z\"}}}}"
+        )
+    );
+    assert_eq!(count, 4, "{lines}");
+    store.writer.erase(&Party::of_account("ana")).unwrap();
+    let (_, lines) = export(&mut store, &Party::of_account("ana"));
+    assert!(lines.contains("\"devices\":[],\"read\":{}}"), "{lines}");
+    assert_eq!((lines.lines().count(), store.count("account")), (1, 1), "the account is not what it said");
+}
+
+#[test]
+fn a_store_that_is_only_read_has_to_be_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = rusqlite::Connection::open(folder.path().join(FILE_NAME)).unwrap();
+    db.execute_batch(include_str!("../../fixtures/001.sql")).unwrap();
+    drop(db);
+    let error = Reader::at(folder.path()).unwrap_err();
+    assert!(matches!(error, crate::StoreError::TooOld { found: 1, .. }), "{error}");
+    let folder = Store::open(folder).close();
+    Reader::at(folder.path()).unwrap();
+}
