@@ -14,7 +14,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hub::{Effect, EventId, Kept, Outcome, Party, Recall, Recalled, Refusal, Reply, SessionId};
-use store::{Erased, Erasing, Interrupter, Reader, StoreError, Writer};
+use store::{Checkpointer, Erased, Erasing, Interrupter, Reader, StoreError, Writer};
 use tokio::sync::oneshot;
 
 use crate::shared::Shared;
@@ -30,6 +30,8 @@ const TIDIED_EVERY: Duration = Duration::from_millis(250);
 /// Steps of entering words that a search waits for at most, and everybody with it.
 const SEARCH_STEPS_MAX: usize = 10;
 const WORDS_FAILED: &str = "words for searching can't be entered";
+/// What is kept until the log is moved into the database's file.
+const CHECKPOINT_EVERY: usize = 1_000;
 /// Requests to look something up that may wait for each thread that does.
 const RECALLS_MAX: usize = 2 * 1024;
 /// How many threads look things up.
@@ -45,8 +47,17 @@ pub(crate) struct Journal {
     lanes: [Lane; READERS],
     /// Whether the disk can't be written to.
     failing: AtomicBool,
+    checkpoint: Mutex<Checkpoint>,
+    more_checkpoint: Condvar,
     /// Ends the look for damage.
     checking: Mutex<Checking>,
+}
+
+/// Whether the log is to be moved.
+#[derive(Debug, Default)]
+struct Checkpoint {
+    wanted: bool,
+    ended: bool,
 }
 
 #[derive(Debug, Default)]
@@ -135,9 +146,32 @@ impl Journal {
             lane.lock().ended = true;
             lane.more.notify_all();
         }
+        self.lock_checkpoint().ended = true;
+        self.more_checkpoint.notify_all();
         if let Checking::Yes(check) = self.set_checking(Checking::Ended) {
             check.interrupt();
         }
+    }
+
+    fn lock_checkpoint(&self) -> MutexGuard<'_, Checkpoint> {
+        self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the log moved, soon.
+    fn want_checkpoint(&self) {
+        self.lock_checkpoint().wanted = true;
+        self.more_checkpoint.notify_one();
+    }
+
+    /// Waits until the log is to be moved; not if it is the end.
+    fn next_checkpoint(&self) -> bool {
+        let waiting = |checkpoint: &mut Checkpoint| !checkpoint.wanted && !checkpoint.ended;
+        let mut checkpoint = self
+            .more_checkpoint
+            .wait_while(self.lock_checkpoint(), waiting)
+            .unwrap_or_else(PoisonError::into_inner);
+        checkpoint.wanted = false;
+        !checkpoint.ended
     }
 
     /// What it was before. Nothing comes after the end.
@@ -216,7 +250,7 @@ fn waits(effect: &Effect) -> bool {
 /// Keeps and posts until [`Journal::end`].
 pub(crate) fn run(shared: &Shared, mut writer: Writer) {
     let mut erasings = Erasings::default();
-    let mut tidied = Instant::now();
+    let (mut tidied, mut in_log) = (Instant::now(), 0);
     loop {
         let patience = if erasings.is_empty() { IDLE } else { Duration::ZERO };
         let Some(mut turns) = shared.journal.next(patience) else {
@@ -244,6 +278,11 @@ pub(crate) fn run(shared: &Shared, mut writer: Writer) {
             while steps.next().is_some() && unless_failed(WORDS_FAILED, writer.index()) {}
         }
         let count = effects().count();
+        in_log += effects().filter(|effect| matches!(effect, Effect::Keep(_))).count();
+        if in_log >= CHECKPOINT_EVERY {
+            in_log = 0;
+            shared.journal.want_checkpoint();
+        }
         if let Some(Err(_)) = tried {
             take_back_promises(shared, &mut turns);
         }
@@ -408,6 +447,16 @@ pub(crate) fn run_reader(shared: &Shared, mut reader: Reader, number: usize) {
             Asker::Session(to) => shared.reply(to, Reply::Recalled(found)),
             // Who asked may have gone.
             Asker::Outside(to) => drop(to.send(found)),
+        }
+    }
+}
+
+/// Moves what is in the log until [`Journal::end`].
+pub(crate) fn run_checkpoints(shared: &Shared, mut checkpointer: Checkpointer) {
+    while shared.journal.next_checkpoint() {
+        // If it can't be done, whoever writes will say so.
+        if let Err(error) = checkpointer.run() {
+            tracing::debug!(%error, "the store's log can't be moved");
         }
     }
 }

@@ -167,6 +167,9 @@ impl Server {
                     let builder = thread::Builder::new().name(format!("reader-{number}"));
                     builder.spawn_scoped(scope, move || journal::run_reader(shared, reader, number))?;
                 }
+                let checkpointer = writer.checkpointer().map_err(std::io::Error::other)?;
+                let builder = thread::Builder::new().name("checkpoint".to_owned());
+                builder.spawn_scoped(scope, || journal::run_checkpoints(shared, checkpointer))?;
                 if let Some(reader) = writer.unchecked().map_err(std::io::Error::other)? {
                     let builder = thread::Builder::new().name("check".to_owned());
                     builder.spawn_scoped(scope, || journal::check(shared, reader))?;

@@ -9,6 +9,7 @@
 mod accounts;
 mod backup;
 mod bans;
+mod checkpoint;
 mod error;
 mod expire;
 mod lock;
@@ -20,6 +21,7 @@ mod schema;
 mod writer;
 
 pub use backup::{Restored, Summary, backup, check, restore};
+pub use checkpoint::Checkpointer;
 pub use error::StoreError;
 pub use expire::Retention;
 pub use person::{Erased, Erasing};

@@ -22,6 +22,10 @@ pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
 /// A database up to this size is looked at for damage before it is used.
 const SMALL_BYTES: u64 = 32 * 1024 * 1024;
 
+/// When the log is so long, the writer itself moves what is in it, and waits for the disk. Before that somebody else
+/// should have done it.
+const LOG_PAGES_MAX: u32 = 16 * 1024;
+
 /// What kept things survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -43,6 +47,13 @@ pub(crate) fn open(path: &Path, durability: Durability) -> Result<Connection, St
     Ok(db)
 }
 
+/// Opens another connection that may write.
+pub(crate) fn open_again(path: &Path, durability: Durability) -> Result<Connection, StoreError> {
+    let db = Connection::open(path)?;
+    set_up(&db, durability).map_err(|error| StoreError::at(path, error))?;
+    Ok(db)
+}
+
 /// Whether all of a database can be looked at in no time.
 pub(crate) fn is_small(path: &Path) -> bool {
     std::fs::metadata(path).map_or(true, |metadata| metadata.len() <= SMALL_BYTES)
@@ -57,6 +68,8 @@ fn set_up(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "cache_size", -16 * 1024)?;
+    let _: i64 =
+        db.query_row(&format!("PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}"), [], |row| row.get(0))?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

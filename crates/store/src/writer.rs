@@ -16,7 +16,7 @@ use crate::expire::Expiry;
 use crate::lock::Lock;
 use crate::rooms;
 use crate::row::{self, Said, kind};
-use crate::{Durability, FILE_NAME, Reader, StoreError, schema};
+use crate::{Checkpointer, Durability, FILE_NAME, Reader, StoreError, schema};
 
 /// People and histories whose numbers are remembered; beyond that they are looked up again.
 const REMEMBERED_MAX: usize = 16 * 1024;
@@ -49,6 +49,7 @@ pub struct Boot {
 pub struct Writer {
     pub(crate) db: Connection,
     path: PathBuf,
+    durability: Durability,
     pub(crate) known: Known,
     pub(crate) expiry: Expiry,
     /// Held for as long as the writer is there.
@@ -73,7 +74,7 @@ impl Writer {
         let path = folder.join(FILE_NAME);
         let db = schema::open(&path, durability)?;
         let (known, expiry) = (Known::default(), Expiry::default());
-        let mut writer = Self { db, path, known, expiry, _lock: lock };
+        let mut writer = Self { db, path, durability, known, expiry, _lock: lock };
         let boot = writer.boot().map_err(|error| StoreError::at(&writer.path, error))?;
         Ok((writer, boot))
     }
@@ -106,6 +107,14 @@ impl Writer {
     /// As the database has it.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Reader::open(&self.path)
+    }
+
+    /// Another connection, to move what is in the log.
+    ///
+    /// # Errors
+    /// As the database has it.
+    pub fn checkpointer(&self) -> Result<Checkpointer, StoreError> {
+        Checkpointer::open(&self.path, self.durability)
     }
 
     /// Keeps all of a batch, or nothing of it.

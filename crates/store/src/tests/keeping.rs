@@ -207,3 +207,25 @@ fn an_event_is_kept_once() {
     assert!(store.writer.keep(&[said(2, "den", &ana, "ho"), said(1, "den", &ana, "hi")]).is_err());
     assert_eq!(store.all("den"), [1]);
 }
+
+#[test]
+fn the_log_is_moved_beside_the_writer() {
+    let mut store = Store::new();
+    let ana = person("ana");
+    let mut checkpointer = store.writer.checkpointer().unwrap();
+    let moved = |store: &Store, text: &str| {
+        let bytes = std::fs::read(store.path().join(FILE_NAME)).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    store.keep(&[said(1, "den", &ana, "zanzibar")]);
+    assert!(!moved(&store, "zanzibar"));
+    checkpointer.run().unwrap();
+    assert!(moved(&store, "zanzibar"));
+    // While somebody writes there is nothing to wait for.
+    let change = store.writer.db.transaction().unwrap();
+    change.execute("UPDATE note SET value = 5 WHERE key = 'last_event'", []).unwrap();
+    checkpointer.run().unwrap();
+    change.commit().unwrap();
+    store.keep(&[said(6, "den", &ana, "quokka")]);
+    assert_eq!(store.all("den"), [1, 6]);
+}
