@@ -1,13 +1,16 @@
 //! One person's data: given out, and erased.
 
 use std::io::Write;
+use std::time::Duration;
 
 use hub::{Card, Dialect, FormerFace, Party};
 use rusqlite::{Connection, params};
 
 use crate::writer::remove;
-use crate::{Reader, StoreError, Writer};
+use crate::{Reader, StoreError, Writer, schema};
 
+/// How long the end of an erasing waits for readers.
+const LOG_PATIENCE: Duration = Duration::from_millis(100);
 /// Messages that are erased in one transaction.
 const ERASED_AT_ONCE: i64 = 200;
 
@@ -99,8 +102,12 @@ impl Writer {
         self.known.forget();
         erasing.erased.conversations += self.erase_traces(&erasing.party, &faces)?;
         erasing.is_done = true;
-        // The log still has the old pages.
-        self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        // The log still has the old pages. Whoever reads for long keeps it from being emptied; then they are written over
+        // later, and nobody waits.
+        self.db.busy_timeout(LOG_PATIENCE)?;
+        let emptied = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.db.busy_timeout(schema::PATIENCE)?;
+        emptied?;
         Ok(false)
     }
 

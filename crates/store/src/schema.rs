@@ -19,6 +19,8 @@ const MIGRATIONS: [&str; 5] = [
 /// The version that this program writes.
 pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
 
+/// How long a connection waits for another.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// A database up to this size is looked at for damage before it is used.
 const SMALL_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -60,7 +62,7 @@ pub(crate) fn is_small(path: &Path) -> bool {
 }
 
 fn set_up(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
-    db.busy_timeout(Duration::from_secs(5))?;
+    db.busy_timeout(PATIENCE)?;
     let _: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     db.pragma_update(None, "synchronous", if durability == Durability::Power { "FULL" } else { "NORMAL" })?;
     // What is taken back or erased is overwritten, not only forgotten.
@@ -79,7 +81,7 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     let set_up = || {
-        db.busy_timeout(Duration::from_secs(5))?;
+        db.busy_timeout(PATIENCE)?;
         db.pragma_update(None, "cache_size", -8 * 1024)
     };
     set_up().map_err(|error| StoreError::at(path, error))?;

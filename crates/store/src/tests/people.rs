@@ -169,3 +169,15 @@ fn a_store_that_is_only_read_has_to_be_up_to_date() {
     let folder = Store::open(folder).close();
     Reader::at(folder.path()).unwrap();
 }
+
+#[test]
+fn an_erasing_does_not_wait_for_who_reads_for_long() {
+    let mut store = talk();
+    let long = store.writer.reader().unwrap();
+    long.db.execute_batch("BEGIN; SELECT count(*) FROM event").unwrap();
+    let begun = std::time::Instant::now();
+    store.writer.erase(&Party::of_account("ana")).unwrap();
+    assert!(begun.elapsed() < crate::schema::PATIENCE, "{:?}", begun.elapsed());
+    long.db.execute_batch("COMMIT").unwrap();
+    assert_eq!(store.all("den"), [2, 6]);
+}
