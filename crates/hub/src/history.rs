@@ -108,11 +108,14 @@ impl Hub {
         Ok(())
     }
 
-    /// From where on private messages are a user's own: always, if it is logged in; else somebody else may have had
-    /// its name before.
+    /// From where on private messages are a user's own: as long as its account is there, or as it has its name.
+    /// Somebody else may have had either before.
     fn floor(&self, card: &Card) -> EventId {
         match (card.account(), self.users.get(&card.user())) {
-            (Some(_), _) => EventId::default(),
+            (Some(account), _) => {
+                let since_ms = self.accounts.get(account).map(|account| account.since_ms);
+                since_ms.map_or(EventId::LAST, EventId::first_of)
+            }
             (None, Some(user)) => user.named,
             (None, None) => EventId::LAST,
         }
