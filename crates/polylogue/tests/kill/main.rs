@@ -10,6 +10,7 @@ mod clients;
 #[allow(dead_code, reason = "the other tests use the rest of it")]
 #[path = "../it/fixture.rs"]
 mod fixture;
+#[path = "../it/clients/folder.rs"]
 mod folder;
 mod history;
 mod killing;

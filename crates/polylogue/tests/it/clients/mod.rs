@@ -1,6 +1,7 @@
 //! Clients: other people's programs, and bare sockets where nobody's program can be had.
 
 mod browser;
+#[allow(dead_code, reason = "the other tests use the rest of it")]
 mod folder;
 mod historian;
 mod ii;
