@@ -58,6 +58,8 @@ impl IrcSession {
         match name {
             "PRIVMSG" => self.on_message(cx, "PRIVMSG", line),
             "NOTICE" => self.on_message(cx, "NOTICE", line),
+            "NS" | "NICKSERV" => self.on_service(cx, "NickServ", line),
+            "CS" | "CHANSERV" => self.on_service(cx, "ChanServ", line),
             // A client without message tags can't have meant it.
             "TAGMSG" if self.caps.contains(Caps::MESSAGE_TAGS) => self.on_tag_message(cx, line),
             "REDACT" if self.caps.contains(Caps::REDACTION) => self.on_redact(cx, line),
@@ -100,6 +102,13 @@ impl IrcSession {
             let words = Words::of(text, quiet, self.client_tags(line));
             self.say(cx, command, target, words);
         }
+    }
+
+    /// A message to a service, by the command that clients have for it.
+    fn on_service(&mut self, cx: &mut Call<'_>, service: &str, line: &Line<'_>) {
+        let words: Vec<&str> = (0..).map_while(|at| line.params.at(at)).collect();
+        let text = if words.is_empty() { "HELP".to_owned() } else { words.join(" ") };
+        self.say(cx, "PRIVMSG", service, Words::of(&text, false, None));
     }
 
     /// Says something to one target.
