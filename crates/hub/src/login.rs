@@ -342,7 +342,7 @@ impl Hub {
         self.remove_user(now, user, reason, fx);
         for session in sessions {
             if let Some(entry) = self.sessions.get_mut(&session) {
-                entry.user = None;
+                (entry.user, entry.leg) = (None, Leg::Both);
             }
             self.roster_unsubscribe(session);
             self.unwatch_all(session);

@@ -98,6 +98,9 @@ pub enum Refusal {
     /// It can only be done by somebody who is logged in to an account.
     #[error("log in to an account first")]
     NoAccount,
+    /// Several sessions of one account are one user: none of them alone can become somebody else.
+    #[error("other clients of yours are here under this name: end them first, or this one")]
+    NameShared,
     /// Too many passwords were wrong.
     #[error("too many wrong passwords; try again in {wait_s} s")]
     TooManyAttempts {
@@ -256,6 +259,7 @@ impl Refusal {
             Self::NameRegistered { .. } => "name_registered",
             Self::AccountExists { .. } => "account_exists",
             Self::NoAccount => "no_account",
+            Self::NameShared => "name_shared",
             Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::PasswordUnfit { .. } => "password_unfit",
             Self::NoSuchRoom { .. } => "no_such_room",

@@ -65,7 +65,7 @@ impl Hub {
             ("APP", words) => self.serve_app_passwords(now, from, words, fx),
             ("ALWAYSON", [on]) if on.eq_ignore_ascii_case("on") || on.eq_ignore_ascii_case("off") => {
                 let on = on.eq_ignore_ascii_case("on");
-                self.set_always_on(from, on, fx).map(|()| match on {
+                self.set_always_on(now, from, on, fx).map(|()| match on {
                     true => "You stay here when your last client goes, and what you miss is kept for each."
                         .to_owned(),
                     false => "You go with your last client.".to_owned(),

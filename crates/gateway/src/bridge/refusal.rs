@@ -45,6 +45,7 @@ pub(super) fn words(refusal: &Refusal) -> String {
         | Refusal::NotKept
         | Refusal::AccountExists { .. }
         | Refusal::NoAccount
+        | Refusal::NameShared
         | Refusal::TooManyAttempts { .. }
         | Refusal::PasswordUnfit { .. }
         | Refusal::ServerFull { .. } => refusal.to_string(),

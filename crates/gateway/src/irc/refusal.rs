@@ -43,6 +43,7 @@ impl IrcSession {
             Refusal::NoHistory
             | Refusal::AccountExists { .. }
             | Refusal::NoAccount
+            | Refusal::NameShared
             | Refusal::TooManyAttempts { .. }
             | Refusal::PasswordUnfit { .. } => self.fail(cx, command, "FAILED", &[], &words),
             Refusal::NameRegistered { name } => {

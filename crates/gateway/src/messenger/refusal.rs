@@ -41,6 +41,7 @@ pub(super) fn of_send(refusal: &Refusal) -> ErrorCode {
         | Refusal::NotKept
         | Refusal::AccountExists { .. }
         | Refusal::NoAccount
+        | Refusal::NameShared
         | Refusal::TooManyAttempts { .. }
         | Refusal::PasswordUnfit { .. }
         // These are not for a SEND; whatever comes, the client waits for an answer.

@@ -48,6 +48,7 @@ pub(super) fn answer(refusal: &Refusal) -> ServerFrame {
         | Refusal::NotKept
         | Refusal::AccountExists { .. }
         | Refusal::NoAccount
+        | Refusal::NameShared
         | Refusal::TooManyAttempts { .. }
         | Refusal::PasswordUnfit { .. }
         | Refusal::TooManyWaiting => ServerFrame::Ack { okay: false },

@@ -45,6 +45,7 @@ pub(super) fn code(refusal: &Refusal) -> Code {
         | Refusal::NotKept
         | Refusal::AccountExists { .. }
         | Refusal::NoAccount
+        | Refusal::NameShared
         | Refusal::TooManyAttempts { .. }
         | Refusal::PasswordUnfit { .. }
         | Refusal::TooManyWaiting => Code::Invalid,

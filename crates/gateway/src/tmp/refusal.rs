@@ -16,6 +16,7 @@ pub(super) fn words(refusal: &Refusal) -> String {
         | Refusal::NotKept
         | Refusal::AccountExists { .. }
         | Refusal::NoAccount
+        | Refusal::NameShared
         | Refusal::TooManyAttempts { .. }
         | Refusal::PasswordUnfit { .. }
         | Refusal::NotInRoom

@@ -14,11 +14,9 @@ impl Hub {
     /// The user that a login under a name would be another session of: the account's own, if it is asked for by its
     /// name or by the account's.
     pub(crate) fn own_other_self(&self, from: SessionId, name: &Name, login: &Login) -> Option<UserId> {
-        let account = Key::of(&self.identity(from)?.account);
-        let is_irc = |session: SessionId| {
-            self.sessions.get(&session).is_some_and(|session| session.origin.dialect == Dialect::Irc)
-        };
-        if login.leg != Leg::Both || !is_irc(from) {
+        let session = self.sessions.get(&from)?;
+        let account = Key::of(&session.identity.as_ref()?.account);
+        if session.user.is_some() || session.origin.dialect != Dialect::Irc || login.leg != Leg::Both {
             return None;
         }
         let is_own = |user: &&User| {

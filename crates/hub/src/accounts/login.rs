@@ -131,6 +131,10 @@ impl Hub {
         };
         let device: String = device.chars().filter(|c| !c.is_control()).take(32).collect();
         let identity = Identity { account: account.into(), device: device.into() };
+        let is_same = |other: &Identity| Key::of(&other.account) == Key::of(account);
+        if !self.identity(from).is_some_and(is_same) {
+            self.may_change_account(from)?;
+        }
         let session = self.sessions.get_mut(&from).ok_or(Refusal::NotLoggedIn)?;
         session.identity = Some(identity);
         if let Some(user) = session.user {
@@ -147,12 +151,28 @@ impl Hub {
         from: SessionId,
         fx: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
-        let session = self.sessions.get_mut(&from).ok_or(Refusal::NotLoggedIn)?;
-        session.identity.take().ok_or(Refusal::NoAccount)?;
+        self.identity(from).ok_or(Refusal::NoAccount)?;
+        self.may_change_account(from)?;
+        self.lose_account(now, from, fx);
+        Ok(Reply::Done)
+    }
+
+    /// A session is nobody's any more.
+    pub(super) fn lose_account(&mut self, now: Now, session: SessionId, fx: &mut Vec<Effect>) {
+        let Some(session) = self.sessions.get_mut(&session) else { return };
+        session.identity = None;
         if let Some(user) = session.user {
             self.set_account(now, user, None, fx);
         }
-        Ok(Reply::Done)
+    }
+
+    /// Whether a session is its user's only one.
+    pub(super) fn may_change_account(&self, session: SessionId) -> Result<(), Refusal> {
+        let user = self.sessions.get(&session).and_then(|session| self.users.get(&session.user?));
+        match user.is_some_and(|user| user.sessions.len() > 1) {
+            true => Err(Refusal::NameShared),
+            false => Ok(()),
+        }
     }
 
     /// Shows everybody which account a user is logged in to.
@@ -200,7 +220,8 @@ impl Hub {
             return Err(Refusal::WrongPassword);
         }
         let account: Arc<str> = account.name.as_str().into();
-        if let Some(session) = self.sessions.get_mut(&from) {
+        // Who is here already is who it is.
+        if let Some(session) = self.sessions.get_mut(&from).filter(|session| session.user.is_none()) {
             session.identity = Some(Identity { account: account.clone(), device: "".into() });
         }
         Ok(Some(account.to_string()))

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::names::Key;
+use crate::state::User;
 use crate::{
     ClientProfile, Dialect, Effect, Hub, Kept, Kind, News, Now, Origin, Refusal, RoomName, SessionId,
     UserFlags, UserId,
@@ -35,9 +36,25 @@ impl Hub {
         account.and_then(|account| self.accounts.get(account)).is_some_and(|account| account.always_on)
     }
 
+    /// Ends an account's user that has stayed without a session, when nothing has it stay any more.
+    pub(crate) fn end_absent(&mut self, now: Now, account: &str, fx: &mut Vec<Effect>) {
+        let key = Key::of(account);
+        let is_its = |user: &User| user.card.account().is_some_and(|of| Key::of(of) == key);
+        let absent = |user: &User| user.card.dialect() == Dialect::Irc && user.sessions.is_empty();
+        let users = self.users.iter().filter(|(_, user)| is_its(user) && absent(user));
+        let users: Vec<UserId> = users.map(|(id, _)| *id).filter(|id| !self.stays(*id)).collect();
+        for user in &users {
+            self.remove_user(now, *user, NOT_HERE, fx);
+        }
+        if !users.is_empty() {
+            self.retry_logins(now, fx);
+        }
+    }
+
     /// Has the user of a session's account stay from now on, or go with its last session as others do.
     pub(crate) fn set_always_on(
         &mut self,
+        now: Now,
         from: SessionId,
         on: bool,
         fx: &mut Vec<Effect>,
@@ -47,6 +64,8 @@ impl Hub {
             Ok(())
         };
         self.change_own_account(from, change, fx)?;
+        let account = self.own_account(from)?.name.to_string();
+        self.end_absent(now, &account, fx);
         if let Some(user) = self.sessions.get(&from).and_then(|session| session.user) {
             self.keep_presence(user, fx);
         }

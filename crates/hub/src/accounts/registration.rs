@@ -49,6 +49,7 @@ impl Hub {
             return Err(Refusal::LoggedInAlready { name: name.to_string() });
         }
         self.free_for(&name, session.user)?;
+        self.may_change_account(from)?;
         check_password(&name, &password)?;
         self.accounts.may_try(now, None, address)?;
         if self.accounts.pending.contains_key(&from) {
@@ -80,7 +81,8 @@ impl Hub {
         let user = session.user;
         match pending {
             Some(Pending::Register { name, by_service }) => {
-                let answer = self.free_for(&name, user).and_then(|()| {
+                let may = self.free_for(&name, user).and_then(|()| self.may_change_account(from));
+                let answer = may.and_then(|()| {
                     let account = Account {
                         name: name.clone(),
                         since_ms: now.unix_ms,
@@ -199,8 +201,9 @@ impl Hub {
         let sessions: Vec<_> =
             self.sessions.iter().filter(|(_, session)| is(&session.identity)).map(|(id, _)| *id).collect();
         for session in sessions {
-            let _ = self.log_out(now, session, fx);
+            self.lose_account(now, session, fx);
         }
+        self.end_absent(now, name, fx);
         Ok(())
     }
 }

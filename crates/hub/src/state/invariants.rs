@@ -1,86 +1,16 @@
 //! What must hold after every call, whatever the sessions ask for.
 
+mod steps;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use self::steps::{Step, address_of, name, room_name, service_words, step, step_of_accounts, wanted};
 use super::*;
 use crate::{
-    BridgeRequest, CallId, Contact, Dialect, Entrance, Leg, Login, MaskList, Ranks, RoomFlags, Say, Style,
-    To, Token, Verdict, WantedChange,
+    BridgeRequest, CallId, Contact, Dialect, Entrance, Leg, Login, Proof, Say, Secret, Style, To, Token,
 };
-
-/// A random call.
-#[derive(Debug, Clone)]
-enum Step {
-    Open(u8, Dialect),
-    Close(u8),
-    Login { session: u8, name: u8, leg: Leg, room: u8 },
-    SayRoom(u8),
-    SayUser { session: u8, name: u8 },
-    Receipt { session: u8, verdict: Verdict },
-    Leave(u8),
-    Register { session: u8, name: u8 },
-    Bridge { session: u8, name: u8 },
-    Attach { session: u8, name: u8 },
-    Forget { session: u8, name: u8 },
-    Answer { session: u8 },
-    Join { session: u8, room: u8 },
-    Part { session: u8, room: u8 },
-    Kick { session: u8, room: u8, name: u8 },
-    Modes { session: u8, room: u8, change: u8, name: u8 },
-    Rename { session: u8, name: u8 },
-    RenameRoom { session: u8, room: u8, to: u8 },
-    Watch { session: u8, name: u8, off: bool },
-    Away(u8),
-    Broadcast,
-    EndNamed(u8),
-    EndFrom(u8),
-    CloseRoom(u8),
-    Unanswered,
-    Pass(u16),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let session = || 0u8..12;
-    let name = || 0u8..6;
-    // Few names for bridge clients, so that they meet.
-    let client = || 0u8..3;
-    let dialect = prop::sample::select(Dialect::ALL.to_vec());
-    let leg = prop::sample::select(vec![Leg::Both, Leg::Send, Leg::Receive]);
-    let verdict = prop::sample::select(vec![Verdict::Received, Verdict::Rejected]);
-    prop_oneof![
-        4 => (session(), dialect).prop_map(|(session, dialect)| Step::Open(session, dialect)),
-        1 => session().prop_map(Step::Close),
-        6 => (session(), name(), leg, 0u8..3)
-            .prop_map(|(session, name, leg, room)| Step::Login { session, name, leg, room }),
-        3 => session().prop_map(Step::SayRoom),
-        4 => (session(), name()).prop_map(|(session, name)| Step::SayUser { session, name }),
-        3 => (session(), verdict).prop_map(|(session, verdict)| Step::Receipt { session, verdict }),
-        1 => session().prop_map(Step::Leave),
-        4 => (session(), client()).prop_map(|(session, name)| Step::Register { session, name }),
-        6 => (session(), client()).prop_map(|(session, name)| Step::Bridge { session, name }),
-        1 => (session(), client()).prop_map(|(session, name)| Step::Attach { session, name }),
-        1 => (session(), client()).prop_map(|(session, name)| Step::Forget { session, name }),
-        2 => session().prop_map(|session| Step::Answer { session }),
-        6 => (session(), 0u8..4).prop_map(|(session, room)| Step::Join { session, room }),
-        2 => (session(), 0u8..4).prop_map(|(session, room)| Step::Part { session, room }),
-        2 => (session(), 0u8..4, name()).prop_map(|(session, room, name)| Step::Kick { session, room, name }),
-        3 => (session(), 0u8..4, 0u8..9, name())
-            .prop_map(|(session, room, change, name)| Step::Modes { session, room, change, name }),
-        3 => (session(), name()).prop_map(|(session, name)| Step::Rename { session, name }),
-        1 => (session(), 0u8..4, 0u8..4).prop_map(|(session, room, to)| Step::RenameRoom { session, room, to }),
-        1 => (session(), name(), any::<bool>())
-            .prop_map(|(session, name, off)| Step::Watch { session, name, off }),
-        1 => session().prop_map(Step::Away),
-        2 => Just(Step::Broadcast),
-        1 => name().prop_map(Step::EndNamed),
-        1 => (0u8..2).prop_map(Step::EndFrom),
-        1 => (0u8..4).prop_map(Step::CloseRoom),
-        1 => Just(Step::Unanswered),
-        1 => (0u16..2000).prop_map(Step::Pass),
-    ]
-}
 
 /// A hub under test, with what the outside would remember.
 struct Run {
@@ -88,6 +18,8 @@ struct Run {
     now: Now,
     open: BTreeSet<SessionId>,
     calls: Vec<CallId>,
+    /// What the host was asked of passwords.
+    passwords: Vec<Effect>,
     /// The last event that each session got, to see that order never turns.
     last: BTreeMap<SessionId, EventId>,
     /// Messages that each session has and could acknowledge.
@@ -99,30 +31,11 @@ struct Run {
     generations: [u32; 12],
 }
 
-fn name(name: u8) -> String {
-    ["ana", "bob", "Ana María", "AnaMaria", "snake_case", "bob2"][usize::from(name)].to_owned()
-}
-
-fn room_name(room: u8) -> String {
-    ["room0", "room1", "a room", "a_room"][usize::from(room)].to_owned()
-}
-
-fn address_of(session: u8) -> &'static str {
-    if session.is_multiple_of(2) { "127.0.0.1" } else { "198.51.100.7" }
-}
-
-fn wanted(change: u8, whom: String) -> WantedChange {
-    match change {
-        0 => WantedChange::Flags(RoomFlags::SECRET, true),
-        1 => WantedChange::Flags(RoomFlags::INVITE_ONLY, true),
-        2 => WantedChange::Flags(RoomFlags::INVITE_ONLY, false),
-        3 => WantedChange::Rank { rank: Ranks::OPERATOR, whom, given: true },
-        4 => WantedChange::Rank { rank: Ranks::VOICE, whom, given: false },
-        5 => WantedChange::Limit(Some(2)),
-        6 => WantedChange::Slow(Some(1)),
-        7 => WantedChange::Mask { list: MaskList::Bans, mask: whom.replace(' ', "?"), added: true },
-        _ => WantedChange::Mask { list: MaskList::Bans, mask: whom.replace(' ', "?"), added: false },
-    }
+fn credentials() -> crate::Credentials {
+    let hash = Secret::new("hash");
+    let scram =
+        crate::ScramKeys { salt: [0; 16], iterations: 4096, stored_key: [0; 32], server_key: [0; 32] };
+    crate::Credentials { hash, scram }
 }
 
 impl Run {
@@ -259,6 +172,29 @@ impl Run {
                     assert!(self.hub.room(&room_name(room)).is_err(), "a closed room is there");
                 }
             }
+            Step::Service { session, words, about } => {
+                let (service, text) = service_words(words, about);
+                self.say_text(session, To::User(service.to_owned()), &text, &mut fx);
+            }
+            Step::LogIn { session, name: account } => {
+                let proof = Proof::Password { account: name(account), password: Secret::new("secret1") };
+                self.apply(session, Command::LogIn(proof), &mut fx);
+            }
+            Step::LogOut(session) => self.apply(session, Command::LogOut, &mut fx),
+            Step::Checked { right } => match self.passwords.pop() {
+                Some(Effect::Verify { session, purpose, name, .. }) => {
+                    self.hub.verified(self.now, session, (purpose, &name), right, &mut fx);
+                }
+                Some(Effect::Derive { session, .. }) => {
+                    self.hub.derived(self.now, session, credentials(), &mut fx);
+                }
+                _ => {}
+            },
+            Step::RemoveAccount(account) => {
+                if self.hub.remove_account(self.now, &name(account), &mut fx).is_ok() {
+                    assert!(self.hub.accounts.get(&name(account)).is_none(), "a removed account is there");
+                }
+            }
             Step::Unanswered => {
                 if let Some(call) = self.calls.pop() {
                     self.hub.unanswered(self.now, call, &mut fx);
@@ -283,13 +219,17 @@ impl Run {
     }
 
     fn say(&mut self, session: u8, to: To, fx: &mut Vec<Effect>) {
+        self.say_text(session, to, "hello", fx);
+    }
+
+    fn say_text(&mut self, session: u8, to: To, text: &str, fx: &mut Vec<Effect>) {
         if self.open.contains(&self.id(session)) {
             self.next_token += 1;
             let token = Token(self.next_token);
             self.due.insert((self.id(session), token));
             let say = Say {
                 to,
-                text: "hello".into(),
+                text: text.into(),
                 style: Style::Plain,
                 tags: None,
                 seams: Vec::new(),
@@ -323,11 +263,8 @@ impl Run {
                     _ => {}
                 },
                 Effect::Ring { call, .. } => self.calls.push(call),
-                Effect::Verify { .. }
-                | Effect::Derive { .. }
-                | Effect::Reload
-                | Effect::Keep(_)
-                | Effect::Recall { .. } => {}
+                Effect::Verify { .. } | Effect::Derive { .. } => self.passwords.push(fx),
+                Effect::Reload | Effect::Keep(_) | Effect::Recall { .. } => {}
             }
         }
     }
@@ -355,7 +292,13 @@ impl Run {
                 assert!(entry.sessions.iter().filter(hears).eq(heard), "a member that doesn't hear");
             }
             let bridge = hub.rendezvous.knows(*user);
-            assert!(bridge || !entry.sessions.is_empty(), "a user without a session");
+            assert!(bridge || hub.stays(*user) || !entry.sessions.is_empty(), "a user without a session");
+            let account = entry.card.account();
+            assert!(account.is_none_or(|account| hub.accounts.get(account).is_some()), "of no account");
+            for session in &entry.sessions {
+                let identity = hub.identity(*session).map(|identity| &*identity.account);
+                assert_eq!(identity, account, "a session that is somebody else's");
+            }
         }
         assert_eq!(hub.directory.len(), hub.users.len());
         for (id, session) in &hub.sessions {
@@ -365,7 +308,10 @@ impl Run {
             }
         }
         for (id, room) in &hub.rooms {
-            assert!(room.len() > 0 || *id == hub.lobby, "an empty room");
+            let is_kept = *id == hub.lobby || room.registration.is_some();
+            assert!(room.len() > 0 || is_kept, "an empty room");
+            let founder = room.registration.as_deref().map(|registration| &*registration.founder);
+            assert!(founder.is_none_or(|founder| hub.accounts.get(founder).is_some()), "of no account");
             for (user, _) in room.members() {
                 assert!(hub.users[&user].rooms.contains(id), "a member that doesn't know its room");
             }
@@ -380,44 +326,60 @@ impl Run {
     }
 }
 
+/// Plays random calls, looks after each, and has everybody and everything go in the end.
+fn play(steps: Vec<Step>, dialects: &[Dialect]) {
+    #[expect(clippy::disallowed_methods, reason = "a test begins at some moment")]
+    let now = Now { at: Instant::now(), unix_ms: 1_000_000 };
+    let mut run = Run {
+        hub: Hub::new(HubConfig { keeps: true, ..HubConfig::default() }).unwrap(),
+        now,
+        open: BTreeSet::new(),
+        calls: Vec::new(),
+        passwords: Vec::new(),
+        last: BTreeMap::new(),
+        unacknowledged: BTreeMap::new(),
+        due: BTreeSet::new(),
+        next_token: 0,
+        generations: [0; 12],
+    };
+    for (session, dialect) in (0..8).zip(dialects.iter().cycle()) {
+        run.step(Step::Open(session, *dialect));
+    }
+    for step in steps {
+        run.step(step);
+        run.check();
+    }
+    // Whoever was rung answers or doesn't; when everybody has gone and no account is left, nothing is but the lobby
+    // and bridge clients that still wait.
+    while !run.calls.is_empty() {
+        run.step(Step::Unanswered);
+    }
+    for session in 0..12 {
+        run.step(Step::Close(session));
+    }
+    for account in 0..6 {
+        run.step(Step::RemoveAccount(account));
+    }
+    run.step(Step::Pass(4000));
+    run.step(Step::Pass(4000));
+    run.check();
+    assert!(run.due.is_empty());
+    assert!(run.hub.watches.is_empty() && run.hub.wants.is_empty());
+    assert_eq!(run.hub.census.users, 0);
+    assert!(run.hub.receipts.is_settled());
+    assert_eq!((run.hub.users.len(), run.hub.rooms.len(), run.hub.sessions.len()), (0, 1, 0));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
+
     #[test]
     fn hold_after_every_call(steps in prop::collection::vec(step(), 1..200)) {
-        #[expect(clippy::disallowed_methods, reason = "a test begins at some moment")]
-        let now = Now { at: Instant::now(), unix_ms: 1_000_000 };
-        let mut run = Run {
-            hub: Hub::new(HubConfig::default()).unwrap(),
-            now,
-            open: BTreeSet::new(),
-            calls: Vec::new(),
-            last: BTreeMap::new(),
-            unacknowledged: BTreeMap::new(),
-            due: BTreeSet::new(),
-            next_token: 0,
-            generations: [0; 12],
-        };
-        for (session, dialect) in (0..8).zip(Dialect::ALL.into_iter().cycle()) {
-            run.step(Step::Open(session, dialect));
-        }
-        for step in steps {
-            run.step(step);
-            run.check();
-        }
-        // Whoever was rung answers or doesn't; when everybody has gone, nothing is left but the lobby and bridge clients that still wait.
-        while !run.calls.is_empty() {
-            run.step(Step::Unanswered);
-        }
-        for session in 0..12 {
-            run.step(Step::Close(session));
-        }
-        run.step(Step::Pass(4000));
-        run.step(Step::Pass(4000));
-        run.check();
-        prop_assert!(run.due.is_empty());
-        prop_assert!(run.hub.watches.is_empty() && run.hub.wants.is_empty());
-        prop_assert_eq!(run.hub.census.users, 0);
-        prop_assert!(run.hub.receipts.is_settled());
-        prop_assert_eq!((run.hub.users.len(), run.hub.rooms.len(), run.hub.sessions.len()), (0, 1, 0));
+        play(steps, &Dialect::ALL);
+    }
+
+    #[test]
+    fn hold_among_accounts(steps in prop::collection::vec(step_of_accounts(), 1..200)) {
+        play(steps, &[Dialect::Irc]);
     }
 }
