@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{AddressPolicy, Operators};
+use crate::{AddressPolicy, Admission, Operators};
 
 /// The hub's limits and choices.
 #[derive(Debug, Clone)]
@@ -11,6 +11,10 @@ pub struct HubConfig {
     pub lobby: String,
     /// Whether somebody keeps what is said ([`crate::Effect::Keep`]); else there is no history.
     pub keeps: bool,
+    /// Who can make an account.
+    pub admission: Admission,
+    /// Where browsers find the server's page, without a slash at the end; empty: see [`crate::Hub::found_at`].
+    pub web_url: String,
     /// The name that the server itself speaks under; nobody else can take it.
     pub server_name: String,
     /// Bytes of UTF-8 in one message.
@@ -66,6 +70,8 @@ impl Default for HubConfig {
         Self {
             lobby: "lobby".to_owned(),
             keeps: false,
+            admission: Admission::Open,
+            web_url: String::new(),
             server_name: "polylogue".to_owned(),
             text_bytes_max: 4 * 1024,
             name_grace: Duration::ZERO,

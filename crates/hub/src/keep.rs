@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use crate::names::Key;
 use crate::{
-    Account, Card, Effect, EventId, Hub, KeptRoom, Kind, Name, Presence, RoomCard, RoomName, Scope,
-    ServerBan, Shared, Style, UserId,
+    Account, Card, Effect, EventId, Hub, Invitation, InvitationDigest, KeptRoom, Kind, Name, Presence,
+    RoomCard, RoomName, Scope, ServerBan, Shared, Style, UserId,
 };
 
 /// Names a history: a room's, or that of a conversation. Whoever keeps it only compares.
@@ -30,6 +30,12 @@ impl HistoryKey {
         parties.sort_unstable();
         parties.dedup();
         Self(format!("@{}", parties.join("\n")).into())
+    }
+
+    /// A key that was kept.
+    #[must_use]
+    pub fn kept(key: &str) -> Self {
+        Self(key.into())
     }
 
     /// The key as text.
@@ -149,6 +155,26 @@ pub enum Kept {
     Banned(ServerBan),
     /// They may again.
     Unbanned(IpNet),
+    /// An invitation, new or changed.
+    Invitation(Box<Invitation>),
+    /// An invitation is of no use any more.
+    InvitationGone(InvitationDigest),
+    /// An account may come into a room.
+    Welcome {
+        /// The account.
+        account: Arc<str>,
+        /// The room.
+        room: HistoryKey,
+    },
+    /// It may no longer.
+    WelcomeGone {
+        /// The account.
+        account: Arc<str>,
+        /// The room.
+        room: HistoryKey,
+    },
+    /// Nobody may any more.
+    WelcomesGone(HistoryKey),
 }
 
 /// Something to look up in what was kept. Answered by [`crate::Reply::Recalled`].

@@ -48,7 +48,8 @@ mod text;
 mod watch;
 
 pub use accounts::{
-    Account, AppPassword, Credentials, Fingerprint, Presence, Proof, SCRAM_ITERATIONS, ScramKeys,
+    Account, Admission, AppPassword, Credentials, Done, Fingerprint, INVITATION_USES_MAX, Invitation,
+    InvitationDigest, NewInvitation, Presence, Proof, SCRAM_ITERATIONS, ScramKeys,
 };
 pub use admin::{ServerBan, SessionInfo};
 pub use card::{Card, FormerFace, RoomCard};

@@ -98,13 +98,15 @@ impl Hub {
             return Err(Refusal::Banned);
         }
         let modes = &room.modes;
-        if modes.flags.contains(RoomFlags::INVITE_ONLY) && !listed(MaskList::InviteExceptions) {
+        let is_welcome = self.is_welcome(room, card);
+        if !is_welcome && modes.flags.contains(RoomFlags::INVITE_ONLY) && !listed(MaskList::InviteExceptions)
+        {
             return Err(Refusal::InviteOnly);
         }
         if modes.flags.contains(RoomFlags::ACCOUNTS_ONLY) && card.account().is_none() {
             return Err(Refusal::NeedsAccount);
         }
-        if modes.key.as_deref().is_some_and(|wanted| key != Some(wanted)) {
+        if !is_welcome && modes.key.as_deref().is_some_and(|wanted| key != Some(wanted)) {
             return Err(Refusal::WrongKey);
         }
         if let Some(limit) = modes.limit.filter(|limit| room.len() >= *limit as usize) {
@@ -168,6 +170,7 @@ impl Hub {
             room.made_ms = now.unix_ms;
         }
         let is_registered = room.registration.is_some();
+        let made_anew = (maker && !is_registered).then(|| room.history.clone());
         let ranks = if maker && !is_registered { Ranks::OPERATOR } else { Ranks::empty() };
         let account = card.account().zip(room.registration.as_deref());
         let ranks =
@@ -175,6 +178,9 @@ impl Hub {
         room.join(user, ranks, sessions.clone());
         room.lists.invited.remove(&user);
         let room_card = room.card.clone();
+        if let Some(history) = made_anew {
+            self.forget_welcomes(&history, fx);
+        }
         self.forget_departure(id, card.name.as_str());
         if card.dialect == crate::Dialect::Irc && !sessions.is_empty() {
             // It knows itself that it is away.

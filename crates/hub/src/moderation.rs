@@ -216,6 +216,7 @@ impl Hub {
         let moved = std::mem::replace(&mut room.history, history.clone());
         let was_registered = room.registration.is_some();
         if self.config.keeps && moved != history {
+            self.rename_welcomes((&moved, &history), &name, fx);
             fx.push(Effect::Keep(Kept::HistoryRenamed { before: moved, after: history, name }));
         }
         if was_registered {

@@ -95,6 +95,15 @@ pub enum Refusal {
         /// As it was wanted.
         name: String,
     },
+    /// Nobody makes accounts but whoever runs the server.
+    #[error("only whoever runs this server makes accounts here")]
+    RegistrationClosed,
+    /// Nobody makes an account without an invitation.
+    #[error("an account can only be made with an invitation: a link that somebody gives you")]
+    InvitationNeeded,
+    /// There is no such invitation, or not any more.
+    #[error("there is no such invitation, or it was used up, taken back or has ended")]
+    NoSuchInvitation,
     /// It can only be done by somebody who is logged in to an account.
     #[error("log in to an account first")]
     NoAccount,
@@ -258,6 +267,9 @@ impl Refusal {
             Self::NotKept => "not_kept",
             Self::NameRegistered { .. } => "name_registered",
             Self::AccountExists { .. } => "account_exists",
+            Self::RegistrationClosed => "registration_closed",
+            Self::InvitationNeeded => "invitation_needed",
+            Self::NoSuchInvitation => "no_such_invitation",
             Self::NoAccount => "no_account",
             Self::NameShared => "name_shared",
             Self::TooManyAttempts { .. } => "too_many_attempts",

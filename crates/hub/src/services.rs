@@ -12,13 +12,14 @@ use crate::{
 /// The name that services go by. Nobody else can have it.
 pub(crate) const NICKSERV: &str = "NickServ";
 
-const HELP: &str = "REGISTER password: makes your name an account of yours\n\
+const HELP: &str = "REGISTER password [invitation]: makes your name an account of yours\n\
     IDENTIFY [account] password: logs in\n\
     LOGOUT: logs out\n\
     PASSWORD password: sets another password\n\
     CERT ADD | LIST | DEL fingerprint: certificates that are as good as the password\n\
     APP ADD label | LIST | DEL label: passwords for single programs; a protocol without passwords takes NAME:PASSWORD as name\n\
     ALWAYSON ON | OFF: whether you stay here when your last client goes\n\
+    INVITE #room [times]: a link for somebody to come into a room of yours, and to make an account\n\
     INFO [account]: what is known of an account\n\
     DROP account: ends your account and frees its name";
 
@@ -48,8 +49,10 @@ impl Hub {
         let verb = words.next().unwrap_or_default().to_ascii_uppercase();
         let words: Vec<&str> = words.collect();
         let answer = match (verb.as_str(), words.as_slice()) {
-            ("REGISTER", [password, ..]) => {
-                let done = self.make_account(now, from, ("*", Secret::new(password)), true, fx);
+            ("REGISTER", [password, rest @ ..]) => {
+                // People are used to give an address for mail.
+                let invitation = rest.first().copied().filter(|word| !word.contains('@'));
+                let done = self.make_account(now, from, ("*", Secret::new(password)), invitation, true, fx);
                 done.map(|()| String::new())
             }
             ("IDENTIFY" | "LOGIN", [password]) => {
@@ -71,6 +74,8 @@ impl Hub {
                     false => "You go with your last client.".to_owned(),
                 })
             }
+            ("INVITE", [room]) => self.serve_invitation(now, from, (room, None), fx),
+            ("INVITE", [room, uses]) => self.serve_invitation(now, from, (room, Some(uses)), fx),
             ("INFO", words) => self.serve_info(from, words.first().copied()),
             ("DROP", [account]) => self.serve_drop(now, from, account, fx),
             _ => Ok(HELP.to_owned()),

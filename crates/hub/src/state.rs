@@ -282,7 +282,7 @@ impl Hub {
                 Err(refusal) => self.refuse(from, None, refusal, fx),
             },
             Command::Register { account, password } => {
-                if let Err(refusal) = self.make_account(now, from, (&account, password), false, fx) {
+                if let Err(refusal) = self.make_account(now, from, (&account, password), None, false, fx) {
                     self.refuse(from, None, refusal, fx);
                 }
             }

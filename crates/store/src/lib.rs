@@ -12,6 +12,7 @@ mod bans;
 mod checkpoint;
 mod error;
 mod expire;
+mod invitations;
 mod lock;
 mod person;
 mod reader;

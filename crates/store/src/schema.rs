@@ -8,12 +8,13 @@ use rusqlite::{Connection, OpenFlags};
 use crate::StoreError;
 
 /// Each step from one version to the next. What is here once was released stays as it is.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/001_history.sql"),
     include_str!("../migrations/002_accounts.sql"),
     include_str!("../migrations/003_bans.sql"),
     include_str!("../migrations/004_rooms.sql"),
     include_str!("../migrations/005_presence.sql"),
+    include_str!("../migrations/006_invitations.sql"),
 ];
 
 /// The version that this program writes.

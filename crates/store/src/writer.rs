@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hub::{
-    Account, Card, EventId, HistoryKey, Kept, KeptRoom, Kind, Party, Presence, RoomName, Scope, ServerBan,
-    Shared,
+    Account, Card, EventId, HistoryKey, Invitation, Kept, KeptRoom, Kind, Party, Presence, RoomName, Scope,
+    ServerBan, Shared,
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use rustc_hash::FxHashMap;
@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 use crate::accounts;
 use crate::bans;
 use crate::expire::Expiry;
+use crate::invitations;
 use crate::lock::Lock;
 use crate::rooms;
 use crate::row::{self, Said, kind};
@@ -38,6 +39,10 @@ pub struct Boot {
     pub presences: Vec<Presence>,
     /// Registered rooms.
     pub rooms: Vec<KeptRoom>,
+    /// Invitations.
+    pub invitations: Vec<Invitation>,
+    /// Which accounts may come into which rooms.
+    pub welcomes: Vec<(String, HistoryKey)>,
     /// What nobody else knows, the same from one run to the next.
     pub secret: [u8; 32],
     /// From where nobody may come.
@@ -95,6 +100,8 @@ impl Writer {
             presences: accounts::all_presences(&self.db)?,
             rooms: rooms::all(&self.db)?,
             bans: bans::all(&self.db)?,
+            invitations: invitations::all(&self.db)?,
+            welcomes: invitations::all_welcomes(&self.db)?,
             secret: self
                 .db
                 .query_row("SELECT value FROM secret WHERE key = 'server'", [], |row| row.get(0))?,
@@ -191,6 +198,7 @@ fn keep_all<'k>(
             Kept::Event { history, parties, event } => keep_event(&change, known, (history, parties), event)?,
             Kept::HistoryRenamed { before, after, name } => {
                 rename(&change, known, (before, after), name)?;
+                invitations::rename(&change, before, after)?;
             }
             Kept::HistorySealed { history, name, sealed } => {
                 let id = known.history(&change, history, name.as_str(), &[])?;
@@ -209,6 +217,11 @@ fn keep_all<'k>(
             }
             Kept::Banned(ban) => bans::set(&change, ban)?,
             Kept::Unbanned(net) => bans::lift(&change, *net)?,
+            Kept::Invitation(invitation) => invitations::keep(&change, invitation)?,
+            Kept::InvitationGone(digest) => invitations::forget(&change, digest)?,
+            Kept::Welcome { account, room } => invitations::welcome(&change, account, room)?,
+            Kept::WelcomeGone { account, room } => invitations::unwelcome(&change, account, room)?,
+            Kept::WelcomesGone(room) => invitations::unwelcome_all(&change, room)?,
             Kept::HistoryEnded { history, at } => {
                 change.execute(
                     "UPDATE history SET begins = ?2 + 1, sealed = 0 WHERE key = ?1",

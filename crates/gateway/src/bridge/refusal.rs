@@ -44,6 +44,9 @@ pub(super) fn words(refusal: &Refusal) -> String {
         | Refusal::NoHistory
         | Refusal::NotKept
         | Refusal::AccountExists { .. }
+        | Refusal::RegistrationClosed
+        | Refusal::InvitationNeeded
+        | Refusal::NoSuchInvitation
         | Refusal::NoAccount
         | Refusal::NameShared
         | Refusal::TooManyAttempts { .. }

@@ -219,6 +219,7 @@ impl IrcSession {
                     Refusal::PasswordUnfit { rule } if rule.contains("fewer") => "WEAK_PASSWORD",
                     Refusal::PasswordUnfit { .. } => "INVALID_PASSWORD",
                     Refusal::LoggedInAlready { .. } => "ALREADY_AUTHENTICATED",
+                    Refusal::RegistrationClosed | Refusal::InvitationNeeded => "DISALLOWED",
                     _ => "TEMPORARILY_UNAVAILABLE",
                 };
                 self.fail(cx, "REGISTER", code, &[account], &refusal.to_string());

@@ -42,6 +42,9 @@ impl IrcSession {
             }
             Refusal::NoHistory
             | Refusal::AccountExists { .. }
+            | Refusal::RegistrationClosed
+            | Refusal::InvitationNeeded
+            | Refusal::NoSuchInvitation
             | Refusal::NoAccount
             | Refusal::NameShared
             | Refusal::TooManyAttempts { .. }

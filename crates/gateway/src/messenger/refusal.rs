@@ -40,6 +40,9 @@ pub(super) fn of_send(refusal: &Refusal) -> ErrorCode {
         | Refusal::NoHistory
         | Refusal::NotKept
         | Refusal::AccountExists { .. }
+        | Refusal::RegistrationClosed
+        | Refusal::InvitationNeeded
+        | Refusal::NoSuchInvitation
         | Refusal::NoAccount
         | Refusal::NameShared
         | Refusal::TooManyAttempts { .. }

@@ -47,6 +47,9 @@ pub(super) fn answer(refusal: &Refusal) -> ServerFrame {
         | Refusal::NoHistory
         | Refusal::NotKept
         | Refusal::AccountExists { .. }
+        | Refusal::RegistrationClosed
+        | Refusal::InvitationNeeded
+        | Refusal::NoSuchInvitation
         | Refusal::NoAccount
         | Refusal::NameShared
         | Refusal::TooManyAttempts { .. }

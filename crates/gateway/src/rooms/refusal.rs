@@ -44,6 +44,9 @@ pub(super) fn code(refusal: &Refusal) -> Code {
         | Refusal::NoHistory
         | Refusal::NotKept
         | Refusal::AccountExists { .. }
+        | Refusal::RegistrationClosed
+        | Refusal::InvitationNeeded
+        | Refusal::NoSuchInvitation
         | Refusal::NoAccount
         | Refusal::NameShared
         | Refusal::TooManyAttempts { .. }

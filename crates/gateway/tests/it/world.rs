@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use gateway::detect::{Detector, Verdict};
 use gateway::{Close, Outbox, Session, Settings};
 use hub::{
-    AddressPolicy, CallId, Command, Credentials, Dialect, Effect, Hub, HubConfig, Now, Operator, Origin,
-    Privileges, Reply, SCRAM_ITERATIONS, ScramKeys, Secret, SessionId, Shared,
+    AddressPolicy, Admission, CallId, Command, Credentials, Dialect, Effect, Hub, HubConfig, Now, Operator,
+    Origin, Privileges, Reply, SCRAM_ITERATIONS, ScramKeys, Secret, SessionId, Shared,
 };
 use store::{Durability, Reader, Writer};
 use tempfile::TempDir;
@@ -417,6 +417,9 @@ impl Host for World {
             "announce_members_max" => config.announce_members_max = parsed(value)?,
             "announcements_per_s" => config.announcements_per_s = parsed(value)?,
             "announcements_burst" => config.announcements_burst = parsed(value)?,
+            "registration" => {
+                config.admission = Admission::named(value).ok_or("it is open, invited or closed")?;
+            }
             "keeps" => {
                 config.keeps = parsed(value)?;
                 settings.keeps = config.keeps;

@@ -1,10 +1,12 @@
 //! Accounts: names that belong to somebody, and how one shows that one is that.
 
 mod devices;
+mod invitations;
 mod login;
 mod orders;
 mod presence;
 mod registration;
+mod visitors;
 
 pub use presence::Presence;
 
@@ -21,7 +23,10 @@ use sha2::{Digest, Sha256};
 
 use crate::markers::Markers;
 use crate::names::Key;
-use crate::{EventId, Hub, Name, Now, Refusal, Secret, SessionId};
+use crate::{EventId, HistoryKey, Hub, Name, Now, Refusal, Secret, SessionId};
+
+pub use invitations::{Admission, INVITATION_USES_MAX, Invitation, InvitationDigest, NewInvitation};
+pub use visitors::Done;
 
 /// Wrong passwords that one account takes at once; then one in so many seconds.
 const ATTEMPTS_OF_ACCOUNT: (u32, u64) = (5, 10);
@@ -148,13 +153,16 @@ pub(crate) struct Accounts {
     pub(crate) seen: BTreeMap<(Key, Arc<str>, Arc<str>), EventId>,
     /// Up to where each has read.
     pub(crate) markers: BTreeMap<Key, Markers>,
+    invitations: BTreeMap<InvitationDigest, Invitation>,
+    /// Which accounts may come into which rooms, whoever else may.
+    welcomes: BTreeSet<(HistoryKey, Key)>,
 }
 
 /// What is to be done when the host is ready with a password.
 #[derive(Debug)]
 enum Pending {
     LogIn { key: Key, identity: Identity, by_service: bool },
-    Register { name: Name, by_service: bool },
+    Register { name: Name, invitation: Option<String>, by_service: bool },
     ChangePassword { key: Key },
 }
 
@@ -182,6 +190,7 @@ impl Accounts {
         }
         self.seen.retain(|(account, ..), _| account != key);
         self.markers.remove(key);
+        self.welcomes.retain(|(_, account)| account != key);
         Some(gone)
     }
 

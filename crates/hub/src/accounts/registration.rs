@@ -30,6 +30,7 @@ impl Hub {
         now: Now,
         from: SessionId,
         (account, password): (&str, Secret),
+        invitation: Option<&str>,
         by_service: bool,
         fx: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
@@ -48,6 +49,7 @@ impl Hub {
         if session.identity.is_some() {
             return Err(Refusal::LoggedInAlready { name: name.to_string() });
         }
+        self.may_make_account(now, invitation)?;
         self.free_for(&name, session.user)?;
         self.may_change_account(from)?;
         check_password(&name, &password)?;
@@ -59,7 +61,8 @@ impl Hub {
         if !address.is_loopback() {
             self.accounts.count_attempt(now, None, address);
         }
-        self.accounts.pending.insert(from, Pending::Register { name: name.clone(), by_service });
+        let invitation = invitation.map(str::to_owned);
+        self.accounts.pending.insert(from, Pending::Register { name, invitation, by_service });
         fx.push(Effect::Derive { session: from, password });
         Ok(())
     }
@@ -80,9 +83,10 @@ impl Hub {
         let Some(session) = self.sessions.get(&from) else { return };
         let user = session.user;
         match pending {
-            Some(Pending::Register { name, by_service }) => {
-                let may = self.free_for(&name, user).and_then(|()| self.may_change_account(from));
-                let answer = may.and_then(|()| {
+            Some(Pending::Register { name, invitation, by_service }) => {
+                let may = self.may_make_account(now, invitation.as_deref());
+                let may = may.and_then(|()| self.free_for(&name, user));
+                let answer = may.and_then(|()| self.may_change_account(from)).and_then(|()| {
                     let account = Account {
                         name: name.clone(),
                         since_ms: now.unix_ms,
@@ -92,6 +96,9 @@ impl Hub {
                         always_on: false,
                     };
                     self.keep_account(account, fx);
+                    if let Some(token) = invitation {
+                        self.use_invitation(now, name.as_str(), &token, fx)?;
+                    }
                     self.logged_in(now, from, name.as_str(), "", fx)?;
                     Ok(Reply::Registered { account: name.as_str().into() })
                 });
@@ -195,6 +202,8 @@ impl Hub {
         let gone = self.accounts.remove(&key).ok_or(Refusal::NoAccount)?;
         self.release_rooms_of(name, fx);
         fx.push(Effect::Keep(Kept::AccountGone(gone.name.clone())));
+        let its = |invitation: &super::Invitation| invitation.by.as_deref().map(Key::of) == Some(key.clone());
+        self.forget_invitations(its, fx);
         let is = |identity: &Option<Identity>| {
             identity.as_ref().is_some_and(|identity| Key::of(&identity.account) == key)
         };

@@ -4,12 +4,13 @@ use super::*;
 use crate::SCHEMA_VERSION;
 
 /// What each version has written, on top of those before it. A new one adds its own; what is here stays as it is.
-const WRITTEN: [(u32, &str); 5] = [
+const WRITTEN: [(u32, &str); 6] = [
     (1, include_str!("../../fixtures/001.sql")),
     (2, include_str!("../../fixtures/002.sql")),
     (3, include_str!("../../fixtures/003.sql")),
     (4, include_str!("../../fixtures/004.sql")),
     (5, include_str!("../../fixtures/005.sql")),
+    (6, include_str!("../../fixtures/006.sql")),
 ];
 
 #[test]
@@ -111,6 +112,11 @@ fn assert_content(store: Store, version: u32) {
             rooms: vec!["Den".to_owned(), "lobby".to_owned()],
         };
         assert_eq!(boot.presences, [presence]);
+    }
+    if version >= 6 {
+        let [invitation] = boot.invitations.as_slice() else { panic!("{:?}", boot.invitations) };
+        assert_eq!((invitation.by.as_deref(), invitation.uses), (Some("Ana"), 3));
+        assert_eq!(boot.welcomes, [("Ana".to_owned(), of_room("den"))]);
     }
     let _ = crate::check(folder.path()).unwrap();
 }
