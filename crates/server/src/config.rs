@@ -1,6 +1,6 @@
 //! What the server is told to do.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub struct ServerConfig {
     pub reload: Reload,
     /// Where to keep what is said; `None`: nothing is kept.
     pub store: Option<StoreConfig>,
+    /// This machine's address as others see it; `None`: they don't.
+    pub own_address: Option<IpAddr>,
     /// Where whoever runs the server gives it orders; `None`: nowhere.
     pub admin: Option<AdminSocket>,
 }

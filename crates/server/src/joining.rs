@@ -1,7 +1,7 @@
 //! How to join from each protocol, at the ports that are really open: for the page at `/` and for whoever starts
 //! the server.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use hub::Dialect;
 
@@ -49,6 +49,19 @@ pub(crate) fn irc_door(open: &[(SocketAddr, Option<Dialect>)], secure: bool) -> 
     let pinned = || open.iter().filter(|(_, dialect)| *dialect == Some(Dialect::Irc));
     let found = pinned().find(known).or_else(|| pinned().next()).map(|(address, _)| *address);
     found.or_else(|| door(open, None))
+}
+
+/// Where browsers find the page, without a slash at the end; empty if nowhere. `own` is this machine's address as
+/// others see it.
+pub(crate) fn web_url(open: &[(SocketAddr, Option<Dialect>)], tls: bool, own: Option<IpAddr>) -> String {
+    let Some(door) = door(open, None).or_else(|| door(open, Some(Dialect::Tmp))) else {
+        return String::new();
+    };
+    let ip = match door.ip() {
+        ip if ip.is_unspecified() => own.unwrap_or(Ipv4Addr::LOCALHOST.into()),
+        ip => ip,
+    };
+    format!("{}://{}", if tls { "https" } else { "http" }, SocketAddr::new(ip, door.port()))
 }
 
 fn hint(dialect: Dialect, host: &str, port: u16, lobby: &str, secure: bool) -> Hint {
@@ -124,6 +137,15 @@ mod tests {
         assert_eq!(irc(&both[..2], true).0, "/connect 127.0.0.1 6667");
         assert_eq!(irc(&both[..1], true).0, "/connect 127.0.0.1 5050");
         assert_eq!(irc(&both[2..], false).0, "/connect 127.0.0.1 6697");
+    }
+
+    #[test]
+    fn links_lead_where_browsers_are_answered() {
+        let own = Some("198.51.100.7".parse().unwrap());
+        let rooms = open("127.0.0.1:8888", Some(Dialect::Rooms));
+        assert_eq!(web_url(&[rooms, open("0.0.0.0:5050", None)], false, own), "http://198.51.100.7:5050");
+        assert_eq!(web_url(&[open("[::1]:1", Some(Dialect::Tmp))], true, own), "https://[::1]:1");
+        assert_eq!(web_url(&[rooms], true, own), "");
     }
 
     #[test]

@@ -48,8 +48,18 @@ impl Server {
     /// # Errors
     /// If a port that isn't optional can't be had, or the configuration is no good.
     pub fn bind(config: ServerConfig) -> Result<Self, BindError> {
-        let ServerConfig { listeners, tls, reactors, limits, mut settings, mut hub, reload, store, admin } =
-            config;
+        let ServerConfig {
+            listeners,
+            tls,
+            reactors,
+            limits,
+            mut settings,
+            mut hub,
+            reload,
+            store,
+            own_address,
+            admin,
+        } = config;
         let acceptor = Acceptor::default();
         if let Some(files) = &tls {
             acceptor.load(files)?;
@@ -83,6 +93,7 @@ impl Server {
             hub.load_markers(boot.markers);
             hub.load_rooms(boot.rooms);
             presences = boot.presences;
+            hub.load_invitations(boot.invitations, boot.welcomes);
             past.bans = boot.bans;
             past.reader = writer.reader().ok();
             writer
@@ -110,6 +121,7 @@ impl Server {
             let port = if sts.port == 0 { joining::irc_door(&listening, true)?.port() } else { sts.port };
             Some(Sts { port, ..sts })
         });
+        hub.found_at(|| joining::web_url(&listening, tls.is_some(), own_address));
         hub.listens_on(listening.iter().map(|(addr, _)| *addr).collect());
         let count = reactors.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
         let parts = (0..count.clamp(1, REACTORS_MAX))

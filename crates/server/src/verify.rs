@@ -8,8 +8,12 @@ use argon2::password_hash::SaltString;
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
 use hub::{Credentials, Purpose, SCRAM_ITERATIONS, ScramKeys, Secret, SessionId};
 use proto::sasl::scram;
+use tokio::sync::oneshot;
 
 use crate::shared::Shared;
+
+/// Visitors of the web page that may wait here. Sessions are not told to come again.
+const VISITORS_MAX: usize = 16;
 
 /// Something to do. A session waits for it before it goes on, so there is at most one of each.
 #[derive(Debug)]
@@ -25,6 +29,25 @@ pub(crate) enum Work {
     },
     /// Make what is kept of a password.
     Derive { session: SessionId, password: Secret },
+    /// Does a visitor's password fit?
+    CheckFor { hash: Secret, password: Secret, tell: oneshot::Sender<bool> },
+    /// Make what is kept of a visitor's.
+    DeriveFor { password: Secret, tell: oneshot::Sender<Credentials> },
+}
+
+impl Work {
+    /// Whether nobody waits for it any more.
+    fn is_in_vain(&self) -> bool {
+        match self {
+            Self::Check { .. } | Self::Derive { .. } => false,
+            Self::CheckFor { tell, .. } => tell.is_closed(),
+            Self::DeriveFor { tell, .. } => tell.is_closed(),
+        }
+    }
+
+    fn is_of_visitor(&self) -> bool {
+        matches!(self, Self::CheckFor { .. } | Self::DeriveFor { .. })
+    }
 }
 
 /// What waits to be checked.
@@ -51,6 +74,29 @@ impl Verifier {
         self.more.notify_one();
     }
 
+    /// Has a visitor's password checked; nothing if too many wait. An empty hash fits nothing.
+    pub(crate) fn check(&self, hash: Secret, password: Secret) -> Option<oneshot::Receiver<bool>> {
+        let (tell, answer) = oneshot::channel();
+        self.push_of_visitor(Work::CheckFor { hash, password, tell }).then_some(answer)
+    }
+
+    /// Has made what is kept of a visitor's password; nothing if too many wait.
+    pub(crate) fn derive(&self, password: Secret) -> Option<oneshot::Receiver<Credentials>> {
+        let (tell, answer) = oneshot::channel();
+        self.push_of_visitor(Work::DeriveFor { password, tell }).then_some(answer)
+    }
+
+    fn push_of_visitor(&self, work: Work) -> bool {
+        let mut queue = self.lock();
+        queue.works.retain(|work| !work.is_in_vain());
+        let has_room = queue.works.iter().filter(|work| work.is_of_visitor()).count() < VISITORS_MAX;
+        if has_room {
+            queue.works.push_back(work);
+            self.more.notify_one();
+        }
+        has_room
+    }
+
     /// Ends [`run`], whatever waits.
     pub(crate) fn end(&self) {
         self.lock().ended = true;
@@ -68,18 +114,24 @@ impl Verifier {
 pub(crate) fn run(shared: &Shared) {
     // What passwords of accounts are compared with that aren't there: it takes as long.
     let nobody = hashed("nobody's").unwrap_or_default();
+    let fits = |hash: &Secret, password: &Secret| match hash.reveal() {
+        "" => {
+            is_right(&Secret::new(&nobody), password);
+            false
+        }
+        _ => is_right(hash, password),
+    };
     while let Some(work) = shared.verifier.next() {
         match work {
             Work::Check { session, purpose, name, hash, password } => {
-                let right = match hash.reveal() {
-                    "" => {
-                        is_right(&Secret::new(&nobody), &password);
-                        false
-                    }
-                    _ => is_right(&hash, &password),
-                };
-                shared.verified(session, (purpose, &name), right);
+                shared.verified(session, (purpose, &name), fits(&hash, &password));
             }
+            // Who asked may have gone.
+            Work::CheckFor { hash, password, tell } => drop(tell.send(fits(&hash, &password))),
+            Work::DeriveFor { password, tell } => match credentials(&password) {
+                Some(credentials) => drop(tell.send(credentials)),
+                None => tracing::error!("a password can't be hashed: the system gives no random bytes"),
+            },
             Work::Derive { session, password } => match credentials(&password) {
                 Some(credentials) => shared.derived(session, credentials),
                 None => tracing::error!("a password can't be hashed: the system gives no random bytes"),
@@ -118,6 +170,16 @@ fn is_right(hash: &Secret, password: &Secret) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn so_many_visitors_wait_and_who_has_gone_makes_room() {
+        let verifier = Verifier::default();
+        let ask = || verifier.check(Secret::new(""), Secret::new("secret"));
+        let mut waiting: Vec<_> = (0..VISITORS_MAX).map(|_| ask().unwrap()).collect();
+        assert!(ask().is_none() && verifier.derive(Secret::new("secret")).is_none());
+        waiting.pop();
+        assert!(ask().is_some());
+    }
 
     #[test]
     fn only_the_password_fits() {

@@ -48,6 +48,12 @@ pub(crate) enum Order {
         #[command(subcommand)]
         order: Option<AccountOrder>,
     },
+    /// Links that let somebody make an account, and come into a room
+    Invitations {
+        /// What to do with them; nothing: list them.
+        #[command(subcommand)]
+        order: Option<InvitationOrder>,
+    },
     /// From where nobody may come
     Bans {
         /// What to do with them; nothing: list them.
@@ -153,6 +159,30 @@ pub(crate) enum AccountOrder {
     Erase {
         /// Which; also one that is gone
         name: String,
+    },
+}
+
+/// `polylogue admin invitations …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum InvitationOrder {
+    /// Make one, and print the link, which is told only now
+    Create {
+        /// The room that it opens, whoever else may come in there
+        #[arg(long)]
+        room: Option<String>,
+        /// How often it can be used; else once
+        #[arg(long, value_name = "COUNT")]
+        uses: Option<u32>,
+        /// For how long: 90, 90s, 5m, 1h or 7d; else for ever
+        #[arg(long = "for", value_name = "TIME", value_parser = time)]
+        lasts: Option<Duration>,
+    },
+    /// List those that are still good
+    List,
+    /// Take one back; who has used it keeps what it gave
+    Revoke {
+        /// Its id, or the link's last part
+        id: String,
     },
 }
 

@@ -5,7 +5,7 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::arguments::{AccountOrder, BanOrder, Order, RoomOrder, SessionOrder, Window};
+use super::arguments::{AccountOrder, BanOrder, InvitationOrder, Order, RoomOrder, SessionOrder, Window};
 
 /// A request.
 #[derive(Debug, PartialEq)]
@@ -49,6 +49,14 @@ impl Call {
             }
             Order::Rooms { order: Some(RoomOrder::History { room, window }) } => {
                 Self::get(&path(&["rooms", room, "history"])).within(window)
+            }
+            Order::Invitations { order: None | Some(InvitationOrder::List) } => Self::get("/invitations"),
+            Order::Invitations { order: Some(InvitationOrder::Create { room, uses, lasts }) } => {
+                let for_s = lasts.map(|lasts| lasts.as_secs());
+                Self::post("/invitations", json!({ "room": room, "uses": uses, "for_s": for_s }))
+            }
+            Order::Invitations { order: Some(InvitationOrder::Revoke { id }) } => {
+                Self::delete(&["invitations", id.rsplit('/').next().unwrap_or_default()])
             }
             Order::Bans { order: None } => Self::get("/bans"),
             Order::Bans { order: Some(BanOrder::Add { net, reason, lasts }) } => {

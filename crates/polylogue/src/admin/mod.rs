@@ -97,6 +97,7 @@ fn for_people(hint: &str) -> String {
         ("GET /sessions", "polylogue admin sessions"),
         ("GET /rooms", "polylogue admin rooms"),
         ("GET /accounts", "polylogue admin accounts"),
+        ("GET /invitations", "polylogue admin invitations"),
         ("GET /bans", "polylogue admin bans"),
         ("POST /drain", "polylogue admin drain"),
         ("leave for_s away", "leave --for away"),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::arguments::{AccountOrder, BanOrder, Order, RoomOrder, SessionOrder};
+use super::arguments::{AccountOrder, BanOrder, InvitationOrder, Order, RoomOrder, SessionOrder};
 use super::table::{plain, table};
 
 /// An answer in words.
@@ -37,6 +37,13 @@ pub(super) fn shown(order: &Order, answer: &Value) -> String {
         }
         // Copied as it came.
         Order::Accounts { order: Some(AccountOrder::Export { .. }) } => String::new(),
+        Order::Invitations { order: None | Some(InvitationOrder::List) } => invitations(answer),
+        Order::Invitations { order: Some(InvitationOrder::Create { .. }) } => {
+            format!("{}\n", word(&answer["url"]))
+        }
+        Order::Invitations { order: Some(InvitationOrder::Revoke { .. }) } => {
+            format!("took back {}\n", word(&answer["revoked"]))
+        }
         Order::Bans { order: None } => bans(answer),
         Order::Bans { order: Some(BanOrder::Add { .. }) } => {
             let until = match &answer["until"] {
@@ -176,6 +183,22 @@ fn accounts(answer: &Value) -> String {
     let rows: Vec<_> = list(answer, "accounts").iter().map(cells).collect();
     let head = ["ACCOUNT", "SINCE", "SESSIONS", "CERTIFICATES", "APP PASSWORDS"];
     or_nothing(rows.len(), "there are no accounts", table(head, &rows))
+}
+
+fn invitations(answer: &Value) -> String {
+    let cells = |invitation: &Value| {
+        [
+            word(&invitation["id"]),
+            word(&invitation["room"]),
+            word(&invitation["uses"]),
+            word(&invitation["by"]),
+            moment(&invitation["since"]),
+            moment(&invitation["until"]),
+        ]
+    };
+    let rows: Vec<_> = list(answer, "invitations").iter().map(cells).collect();
+    let head = ["ID", "ROOM", "USES", "BY", "SINCE", "UNTIL"];
+    or_nothing(rows.len(), "there are no invitations", table(head, &rows))
 }
 
 fn bans(answer: &Value) -> String {

@@ -80,6 +80,7 @@ pub(super) fn sections_in_words() -> String {
 pub(super) const SECTIONS: &[Section] = &[
     Section { name: "server", about: "What the server is called and where it listens." },
     Section { name: "store", about: "What is said, kept for those who come later." },
+    Section { name: "accounts", about: "Names that belong to somebody." },
     Section { name: "admin", about: "Orders of whoever runs the server (polylogue admin)." },
     Section { name: "tls", about: "Encryption: with these two, every port takes TLS as well." },
     Section { name: "log", about: "The log, which goes to the standard error." },

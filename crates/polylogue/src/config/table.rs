@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use hub::{Name, RoomName};
+use hub::{Admission, Name, RoomName};
 use server::Durability;
 
 use super::field::{Field, Unit};
@@ -19,6 +19,21 @@ fn named(text: &str) -> Option<PathBuf> {
 
 fn shown(file: &Option<PathBuf>) -> String {
     file.as_ref().map_or_else(String::new, |file| file.display().to_string())
+}
+
+/// An address of a page, without a slash at its end.
+fn url(text: &str) -> Result<String, String> {
+    let text = text.trim_end_matches('/');
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_fine = |host: &str| {
+        let fine = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
+        host.starts_with(|c: char| c != '/') && host.chars().all(fine)
+    };
+    match host {
+        _ if text.is_empty() => Ok(String::new()),
+        Some(host) if is_fine(host) => Ok(text.to_owned()),
+        _ => Err(format!("{text:?} is not http:// or https:// and a host")),
+    }
 }
 
 const DAY_S: u64 = 24 * 60 * 60;
@@ -79,6 +94,22 @@ pub(super) static KEYS: &[Key] = &[
         "lan",
         &["Whether ports without a host are open on all interfaces, and not only on loopback."],
         Field::Switch(|config| &mut config.lan),
+    ),
+    Key::new(
+        "server",
+        "url",
+        &[
+            "Where browsers find the page, for links that people are given: https://chat.example.org. Empty: the first",
+            "port that answers browsers, at this machine's address.",
+        ],
+        Field::Text(
+            "http:// or https:// and a host",
+            |config| config.hub.web_url.clone(),
+            |config, text| {
+                config.hub.web_url = url(text)?;
+                Ok(())
+            },
+        ),
     ),
     Key::new(
         "server",
@@ -144,6 +175,24 @@ pub(super) static KEYS: &[Key] = &[
             "Conversations aren't counted.",
         ],
         Field::Size(0..=MANY, |config| &mut config.retention.messages_per_room),
+    ),
+    Key::new(
+        "accounts",
+        "registration",
+        &[
+            "Who can make an account: open, which is anybody, invited, which is whoever has an invitation, or closed,",
+            "which is only whoever runs the server (polylogue admin accounts add).",
+        ],
+        Field::Text(
+            "open, invited or closed",
+            |config| config.hub.admission.as_str().to_owned(),
+            |config, text| {
+                let admission = Admission::named(text);
+                config.hub.admission =
+                    admission.ok_or_else(|| format!("{text:?} is not open, invited or closed"))?;
+                Ok(())
+            },
+        ),
     ),
     Key::new(
         "admin",

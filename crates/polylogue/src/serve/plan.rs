@@ -62,6 +62,7 @@ impl Plan {
         Ok(ServerConfig {
             store: self.config.folder()?.map(keep),
             admin: self.config.admin()?,
+            own_address: Some(super::banner::own_address()),
             // As SIGHUP does it, and in the same place.
             reload: server::Reload::new(|| {
                 if let Err(error) = signal_hook::low_level::raise(signal_hook::consts::SIGHUP) {

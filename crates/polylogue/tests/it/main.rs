@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod accounts;
+mod accounts_page;
 mod admin;
 mod all_see_all;
 mod clients;

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use super::reply::{Answer, Problem};
-use super::{accounts, bans, control, past, people};
+use super::{accounts, bans, control, invitations, past, people};
 use crate::shared::Shared;
 
 /// How much a request's body may have.
@@ -75,6 +75,11 @@ async fn route(request: Request<Incoming>, shared: &Arc<Shared>) -> Answered {
         (["accounts", name, "messages"], "GET") => accounts::export(shared, name),
         (["accounts", name, "messages"], "DELETE") => accounts::erase(shared, name).await,
         (["accounts", _, "messages"], _) => Err(Problem::method("GET, DELETE")),
+        (["invitations"], "GET") => invitations::list(shared),
+        (["invitations"], "POST") => invitations::create(shared, read(body).await?).await,
+        (["invitations"], _) => Err(Problem::method("GET, POST")),
+        (["invitations", which], "DELETE") => invitations::revoke(shared, which).await,
+        (["invitations", _], _) => Err(Problem::method("DELETE")),
         (["broadcast"], "POST") => control::broadcast(shared, &read(body).await?),
         (["broadcast"], _) => Err(Problem::method("POST")),
         (["drain"], "POST") => control::drain(shared, read(body).await?),
@@ -82,7 +87,7 @@ async fn route(request: Request<Incoming>, shared: &Arc<Shared>) -> Answered {
         (["drain"], _) => Err(Problem::method("POST, DELETE")),
         _ => Err(Problem::not_found(
             format!("there is nothing at {}", parts.uri.path()),
-            "try /status, /sessions, /rooms, /accounts, /bans, /history/search, /broadcast or /drain",
+            "try /status, /sessions, /rooms, /accounts, /invitations, /bans, /history/search, /broadcast or /drain",
         )),
     }
 }

@@ -8,6 +8,7 @@ mod accounts;
 mod api;
 mod bans;
 mod control;
+mod invitations;
 mod past;
 mod people;
 mod reply;

@@ -118,6 +118,9 @@ impl Problem {
                 refusal.to_string(),
                 "GET /accounts lists the accounts, GET /sessions who is here",
             ),
+            Refusal::NoSuchInvitation => {
+                Self::not_found("there is no such invitation", "GET /invitations lists the invitations")
+            }
             Refusal::NoHistory => Self::nothing_kept(),
             refusal => Self::malformed(refusal.to_string(), "say it otherwise"),
         }

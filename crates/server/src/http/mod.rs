@@ -1,9 +1,12 @@
-//! The web service: `/healthz`, `/metrics` and a page that says how to join.
+//! The web service: `/healthz`, `/metrics`, a page that says how to join, and one for accounts.
 //!
 //! A reactor reads the head of the first request; what isn't a WebSocket comes here with its socket, to one
 //! background thread that is no reactor's business. Keep-alive works; how many connections there are and how
 //! long each lasts is bounded.
 
+mod account;
+mod account_page;
+mod form;
 pub(crate) mod head;
 mod page;
 mod stream;
@@ -31,6 +34,7 @@ use crate::admin;
 use crate::metrics::Kind;
 use crate::shared::Shared;
 use crate::tls::Tls;
+use account::{From, Page, Place};
 use head::HEAD_BYTES_MAX;
 use stream::TlsStream;
 
@@ -38,6 +42,9 @@ use stream::TlsStream;
 const HEAD_TIME: Duration = Duration::from_secs(15);
 /// How long a connection may last altogether.
 const CONNECTION_TIME: Duration = Duration::from_secs(120);
+
+/// What isn't a page.
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The way from the reactors to the web service.
 #[derive(Debug)]
@@ -137,22 +144,24 @@ async fn serve(
     shared: Arc<Shared>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let socket = tokio::net::TcpStream::from_std(visitor.socket)?;
+    let address = visitor.peer.ip();
     let Some(tls) = visitor.tls else {
         let (reader, writer) = socket.into_split();
-        return serve_on(tokio::io::join(Cursor::new(visitor.read).chain(reader), writer), shared, false)
+        let from = From { address, secure: false };
+        return serve_on(tokio::io::join(Cursor::new(visitor.read).chain(reader), writer), shared, from)
             .await;
     };
-    serve_on(TlsStream::new(socket, tls, visitor.read), shared, true).await
+    serve_on(TlsStream::new(socket, tls, visitor.read), shared, From { address, secure: true }).await
 }
 
 async fn serve_on(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     shared: Arc<Shared>,
-    secure: bool,
+    from: From,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let service = service_fn(|request| {
-        let response = answer(&request, &shared, secure);
-        async { Ok::<_, Infallible>(response) }
+        let shared = shared.clone();
+        async move { Ok::<_, Infallible>(answer(request, &shared, from).await) }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
@@ -163,12 +172,24 @@ async fn serve_on(
     Ok(())
 }
 
-fn answer(request: &Request<Incoming>, shared: &Shared, secure: bool) -> Response<Full<Bytes>> {
-    let (kind, body) = match request.uri().path() {
+async fn answer(request: Request<Incoming>, shared: &Arc<Shared>, from: From) -> Response<Full<Bytes>> {
+    let path = request.uri().path().to_owned();
+    if let Some(place) = Place::of(&path) {
+        if !place.methods().split(", ").any(|method| method == request.method().as_str()) {
+            return wrong_method(place.methods());
+        }
+        let Page { status, retry_s, html } = account::answer(request, place, from, shared).await;
+        let mut response = respond(status, "text/html; charset=utf-8", html);
+        if let Some(retry_s) = retry_s {
+            response.headers_mut().insert(header::RETRY_AFTER, retry_s.into());
+        }
+        return response;
+    }
+    let (kind, body) = match path.as_str() {
         "/healthz" if shared.drain.is_on() => {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
         }
-        "/healthz" => ("text/plain; charset=utf-8", "ok\n".to_owned()),
+        "/healthz" => (TEXT, "ok\n".to_owned()),
         "/metrics" => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             (kind, shared.metrics_text())
@@ -177,21 +198,30 @@ fn answer(request: &Request<Incoming>, shared: &Shared, secure: bool) -> Respons
             let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
             (
                 "text/html; charset=utf-8",
-                page::page(host.unwrap_or_default(), &shared.lobby, &shared.listening, secure),
+                page::page(
+                    host.unwrap_or_default(),
+                    &shared.lobby,
+                    &shared.listening,
+                    (from.secure, shared.folder.is_some()),
+                ),
             )
         }
         _ => return plain(StatusCode::NOT_FOUND, "There is nothing here. The page is at /.\n"),
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD work here.\n");
-        refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return refused;
+        return wrong_method("GET, HEAD");
     }
     respond(StatusCode::OK, kind, body)
 }
 
+fn wrong_method(allow: &'static str) -> Response<Full<Bytes>> {
+    let mut refused = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, format!("Only {allow} work here.\n"));
+    refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    refused
+}
+
 fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    respond(status, "text/plain; charset=utf-8", text.to_owned())
+    respond(status, TEXT, text.to_owned())
 }
 
 fn respond(status: StatusCode, kind: &str, body: String) -> Response<Full<Bytes>> {
@@ -202,9 +232,8 @@ fn respond(status: StatusCode, kind: &str, body: String) -> Response<Full<Bytes>
     headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
-    );
+    headers.insert(header::CONTENT_SECURITY_POLICY, page::POLICY.clone());
+    // An invitation's address is nobody else's business.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }

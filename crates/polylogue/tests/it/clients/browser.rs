@@ -118,6 +118,48 @@ impl Browser {
         self.ask_page("return document.body.innerText", json!([])).as_str().unwrap_or_default().to_owned()
     }
 
+    /// Opens another page.
+    pub(crate) fn go(&self, url: &str) {
+        self.ask("url", &json!({ "url": url }));
+    }
+
+    /// Types into the field that a CSS selector finds.
+    pub(crate) fn fill(&self, selector: &str, text: &str) {
+        let element = self.element(selector);
+        self.ask(&format!("element/{element}/value"), &json!({ "text": text }));
+    }
+
+    /// Clicks on what a CSS selector finds.
+    pub(crate) fn click(&self, selector: &str) {
+        let element = self.element(selector);
+        self.ask(&format!("element/{element}/click"), &json!({}));
+    }
+
+    fn element(&self, selector: &str) -> String {
+        let found = self.ask("element", &json!({ "using": "css selector", "value": selector }));
+        let ids = found["value"].as_object().and_then(|ids| ids.values().next());
+        ids.and_then(Value::as_str).unwrap_or_else(|| panic!("{selector}: {found}")).to_owned()
+    }
+
+    /// Waits until a person sees a text on the page.
+    #[track_caller]
+    pub(crate) fn expect_text(&self, wanted: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = self.text();
+            if text.contains(wanted) {
+                return text;
+            }
+            assert!(Instant::now() < deadline, "the browser: no {wanted:?} on the page: {text}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What a script in the page gives.
+    pub(crate) fn value(&self, script: &str) -> Value {
+        self.ask_page(script, json!([]))
+    }
+
     fn ask_page(&self, script: &str, arguments: Value) -> Value {
         self.ask("execute/sync", &json!({ "script": script, "args": arguments }))["value"].take()
     }
