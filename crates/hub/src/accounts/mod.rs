@@ -315,3 +315,6 @@ fn has_app_password(account: &Account, password: &Secret) -> bool {
     let digest = digest(password.reveal());
     account.app_passwords.iter().any(|known| known.digest == digest)
 }
+
+#[cfg(test)]
+mod tests;

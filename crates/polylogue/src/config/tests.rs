@@ -58,6 +58,8 @@ fn no_two_keys_are_one() {
         ("server.name", "\"parrot\""),
         ("server.lobby", "\"hall\""),
         ("server.listen", "[\"127.0.0.1:1=rooms\"]"),
+        ("server.url", "\"https://chat.example.org\""),
+        ("accounts.registration", "\"invited\""),
         ("tls.cert", "\"chain.pem\""),
         ("tls.key", "\"key.pem\""),
         ("log.level", "\"debug\""),
@@ -95,6 +97,18 @@ fn the_server_name_reaches_hub_and_sessions() {
         (config.hub.server_name.as_str(), config.gateway.server_name.as_str()),
         ("The Parrot", "The Parrot")
     );
+}
+
+#[test]
+fn links_are_made_of_what_browsers_can_open() {
+    let url = |text: &str| read(&format!("[server]\nurl = {text:?}\n")).map(|config| config.hub.web_url);
+    assert_eq!(url("https://chat.example.org/").unwrap(), "https://chat.example.org");
+    assert_eq!(url("http://[2001:db8::1]:5050").unwrap(), "http://[2001:db8::1]:5050");
+    assert_eq!(url("https://example.org/chat").unwrap(), "https://example.org/chat");
+    assert_eq!(url("").unwrap(), "");
+    for no in ["chat.example.org", "ftp://x", "https://", "https:///x", "https://a b", "https://x\"y", "/"] {
+        assert!(url(no).is_err() || no == "/", "{no}");
+    }
 }
 
 #[test]
@@ -144,7 +158,7 @@ fn errors_name_file_line_key_and_the_nearest_key() {
         ),
         (
             "[xyzzy]\n",
-            "chat.toml:1: unknown section or key xyzzy\nhint: there are [server], [store], [admin], [tls], [log], [limits], \
+            "chat.toml:1: unknown section or key xyzzy\nhint: there are [server], [store], [accounts], [admin], [tls], [log], [limits], \
              [dialects], [muca], [rooms], [bridge], [irc], [messenger]",
         ),
     ] {

@@ -5,6 +5,7 @@ use rustix::process::Signal;
 
 use crate::clients::{Folder, Socket};
 use crate::fixture::{Server, polylogue};
+use crate::http::post_form;
 
 const PASSWORD: &str = "correct-horse-battery";
 
@@ -111,6 +112,10 @@ fn no_password_reaches_the_log() {
         "PRIVMSG NickServ: {PASSWORD}\r\nPASS {PASSWORD}\r\nOPER ana {PASSWORD}\r\nNOTACOMMAND {PASSWORD}\r\n"
     ));
     ana.expect(" 421 ");
+    let form = format!("name=bob&password={PASSWORD}&new={PASSWORD}4");
+    for (path, status) in [("/account", 200), ("/account/password", 200), ("/account/password", 403)] {
+        assert_eq!(post_form(server.address(), path, &[], &form).status, status);
+    }
     ana.send("QUIT\r\n");
     ana.expect("ERROR");
     server.process().signal(Signal::TERM);

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 
+use proto::sasl::chunks;
+
 use crate::clients::{Browser, Socket};
 use crate::fixture::{Server, polylogue};
 use crate::http::{self, Answer, ask_with, post_form};
@@ -55,20 +57,9 @@ fn log_in(socket: &mut Socket, name: &str, password: &str) {
     socket.expect(" ACK ");
     socket.send("AUTHENTICATE PLAIN\r\n");
     socket.expect("AUTHENTICATE +\r\n");
-    socket.send(&format!("AUTHENTICATE {}\r\n", base64(format!("\0{name}\0{password}").as_bytes())));
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = (0..3).fold(0, |bits, at| bits << 8 | u32::from(chunk.get(at).copied().unwrap_or(0)));
-        for at in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * at) & 63) as usize];
-            text.push(if at <= chunk.len() { char::from(digit) } else { '=' });
-        }
+    for chunk in chunks(format!("\0{name}\0{password}").as_bytes()) {
+        socket.send(&format!("AUTHENTICATE {chunk}\r\n"));
     }
-    text
 }
 
 #[test]

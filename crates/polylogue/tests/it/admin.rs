@@ -671,7 +671,7 @@ fn the_examples_of_the_page_do_what_they_show() {
             requests += 1;
         }
     }
-    assert_eq!((orders, requests), (16, 4), "each example is run");
+    assert_eq!((orders, requests), (18, 4), "each example is run");
 }
 
 /// A command line's words.
