@@ -90,9 +90,11 @@ impl Hub {
         if !self.config.keeps {
             return Err(Refusal::NoHistory);
         }
-        let (key, address) = (Key::of(name), address.to_canonical());
-        self.accounts.may_try(now, Some(&key), address)?;
-        self.accounts.count_attempt(now, Some(key), address);
+        let address = address.to_canonical();
+        // What can't be a name is nobody's, and not remembered.
+        let key = Name::new(name).ok().map(|name| Key::of(name.as_str()));
+        self.accounts.may_try(now, key.as_ref(), address)?;
+        self.accounts.count_attempt(now, key, address);
         let account = self.accounts.get(name);
         Ok(account.map_or_else(|| Secret::new(""), |account| account.credentials.hash.clone()))
     }

@@ -179,6 +179,32 @@ fn where_nothing_is_kept_there_are_no_accounts() {
 }
 
 #[test]
+fn what_can_not_be_kept_is_not_done() {
+    use rustix::process::{Resource, Rlimit, prlimit};
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut server = serve(folder, "invited");
+    let address = server.address();
+    let link = order(folder, &["invitations", "create"], "");
+    let token = link.trim().rsplit('/').next().unwrap();
+    assert_eq!(make(address, "ana", "correct-horse", token).status, 200);
+    let link = order(folder, &["invitations", "create"], "");
+    let token = link.trim().rsplit('/').next().unwrap();
+    let id = server.process().id();
+    let limit =
+        |current| prlimit(Some(id), Resource::Fsize, Rlimit { current, maximum: None }).map(drop).unwrap();
+    // From here on no file may be written to.
+    limit(Some(1));
+    assert_said(&make(address, "bo", "correct-horse", token), 503, "It can&#39;t be kept now");
+    let change = "name=ana&password=correct-horse&new=another-horse";
+    assert_said(&post_form(address, "/account/password", &[], change), 503, "It can&#39;t be kept now");
+    limit(None);
+    // The name and the invitation are as good as before, and so is the password.
+    assert_said(&make(address, "bo", "correct-horse", token), 200, "The account bo is yours");
+    irc(address, "ana", "correct-horse");
+}
+
+#[test]
 fn an_invitation_lets_one_person_in_once() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
