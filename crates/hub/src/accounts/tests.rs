@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::{Effect, HubConfig, Kept, RoomName};
 
@@ -192,5 +194,165 @@ fn whoever_may_come_in_already_does_not_use_an_invitation_up() {
     for uses in [1, 1] {
         desk.hub.visitor_uses_invitation(desk.now, "ana", &token, &mut desk.fx).unwrap();
         assert_eq!(desk.hub.invitation(desk.now, &token).unwrap().uses, uses);
+    }
+}
+
+/// What somebody who keeps all that is to be kept has.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Shelf {
+    accounts: BTreeMap<Key, String>,
+    invitations: BTreeMap<InvitationDigest, Invitation>,
+    welcomes: BTreeSet<(HistoryKey, Key)>,
+}
+
+impl Shelf {
+    fn keep(&mut self, kept: Kept) {
+        match kept {
+            Kept::Account(account) => {
+                let hash = account.credentials.hash.reveal().to_owned();
+                self.accounts.insert(Key::of(account.name.as_str()), hash);
+            }
+            Kept::AccountGone(name) => {
+                let gone = Key::of(name.as_str());
+                self.accounts.remove(&gone);
+                self.welcomes.retain(|(_, account)| *account != gone);
+            }
+            Kept::Invitation(invitation) => drop(self.invitations.insert(invitation.digest, *invitation)),
+            Kept::InvitationGone(digest) => drop(self.invitations.remove(&digest)),
+            Kept::Welcome { account, room } => {
+                let account = Key::of(&account);
+                assert!(self.accounts.contains_key(&account), "a right of nobody");
+                self.welcomes.insert((room, account));
+            }
+            Kept::WelcomeGone { account, room } => drop(self.welcomes.remove(&(room, Key::of(&account)))),
+            Kept::WelcomesGone(room) => self.welcomes.retain(|(known, _)| *known != room),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn of(hub: &Hub) -> Self {
+        let hash = |account: &Account| account.credentials.hash.reveal().to_owned();
+        Self {
+            accounts: hub.accounts.by_key.iter().map(|(key, account)| (key.clone(), hash(account))).collect(),
+            invitations: hub.accounts.invitations.clone(),
+            welcomes: hub.accounts.welcomes.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Invite {
+        room: u8,
+        uses: u32,
+        by: u8,
+        lasts: bool,
+    },
+    Make {
+        name: u8,
+        token: Option<u8>,
+    },
+    Use {
+        name: u8,
+        token: u8,
+    },
+    Change {
+        name: u8,
+    },
+    Revoke(u8),
+    Drop(u8),
+    /// The last thing could not be kept.
+    Undo,
+    MakeRoom(u8),
+    Pass,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (name, token, room) = (|| 0u8..3, || 0u8..4, || 0u8..3);
+    prop_oneof![
+        (room(), 1u32..3, 0u8..4, any::<bool>()).prop_map(|(room, uses, by, lasts)| Step::Invite {
+            room,
+            uses,
+            by,
+            lasts
+        }),
+        (name(), prop::option::of(token())).prop_map(|(name, token)| Step::Make { name, token }),
+        (name(), token()).prop_map(|(name, token)| Step::Use { name, token }),
+        name().prop_map(|name| Step::Change { name }),
+        token().prop_map(Step::Revoke),
+        name().prop_map(Step::Drop),
+        Just(Step::Undo),
+        room().prop_map(Step::MakeRoom),
+        Just(Step::Pass),
+    ]
+}
+
+fn take_step(
+    desk: &mut Desk,
+    tokens: &mut Vec<String>,
+    step: Step,
+    last: Option<Done>,
+) -> Result<Option<Done>, Refusal> {
+    let name = |name: u8| ["ana", "Bob", "cid", "nobody"][usize::from(name)];
+    let room = |room: u8| ["den", "Attic", ""][usize::from(room)];
+    let token = |token: u8| tokens.iter().rev().nth(usize::from(token)).map_or("", String::as_str);
+    let Desk { hub, now, fx } = desk;
+    match step {
+        Step::Invite { room: into, uses, by, lasts } => {
+            let by = hub.accounts.get(name(by)).map(|account| account.name.as_str().into());
+            let until_ms = (!lasts).then(|| now.unix_ms + 1_000);
+            let wanted = NewInvitation { by, room: RoomName::new(room(into)).ok(), until_ms, uses };
+            let made = hub.add_invitation(*now, wanted, fx)?.0.reveal().to_owned();
+            tokens.push(made);
+        }
+        Step::Make { name: of, token: with } => {
+            let (of, with) = (Name::new(name(of))?, with.map(token));
+            return hub.visitor_makes_account(*now, of, credentials("hash"), with, fx).map(Some);
+        }
+        Step::Use { name: of, token: with } => {
+            return hub.visitor_uses_invitation(*now, name(of), token(with), fx).map(Some);
+        }
+        Step::Change { name: of } => {
+            let hash = hub.accounts.get(name(of)).map(|account| account.credentials.hash.clone());
+            let checked = hash.unwrap_or_else(|| Secret::new(""));
+            let new = credentials(&format!("{}+", checked.reveal()));
+            return hub.visitor_changes_password((name(of), &checked), new, fx).map(Some);
+        }
+        Step::Revoke(which) => drop(hub.revoke_invitation(token(which), fx)?),
+        Step::Drop(whose) => hub.remove_account(*now, name(whose), fx)?,
+        Step::Undo => last.into_iter().for_each(|done| hub.visitor_undo(*now, done, fx)),
+        Step::MakeRoom(which) => {
+            let made = RoomName::new(room(which))?;
+            hub.forget_welcomes(&HistoryKey::of_room(&made), fx);
+        }
+        Step::Pass => now.unix_ms += 600,
+    }
+    Ok(None)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn what_is_kept_is_what_there_is(steps in prop::collection::vec(step(), 1..60)) {
+        let mut desk = desk(Admission::Open);
+        let (mut shelf, mut tokens) = (Shelf::default(), Vec::new());
+        // What was done last, and what there was before it.
+        let mut last: Option<(Done, Shelf)> = None;
+        for step in steps {
+            let undone = if matches!(step, Step::Undo) { last.take() } else { None };
+            let (undone, earlier) = undone.map_or((None, None), |(done, earlier)| (Some(done), Some(earlier)));
+            let before = Shelf::of(&desk.hub);
+            let taken = take_step(&mut desk, &mut tokens, step, undone);
+            for effect in desk.fx.drain(..) {
+                if let Effect::Keep(kept) = effect {
+                    shelf.keep(kept);
+                }
+            }
+            let now = Shelf::of(&desk.hub);
+            prop_assert_eq!(&now, &shelf);
+            prop_assert!(taken.is_ok() || now == before, "what is refused is not done");
+            prop_assert!(earlier.is_none_or(|earlier| now == earlier), "undone");
+            last = taken.ok().flatten().map(|done| (done, before));
+        }
     }
 }
