@@ -138,7 +138,13 @@ fn much_is_erased_in_steps() {
 fn an_account_is_given_what_is_known_of_it_but_its_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let db = rusqlite::Connection::open(folder.path().join(FILE_NAME)).unwrap();
-    db.execute_batch(include_str!("../../fixtures/003.sql")).unwrap();
+    for written in [
+        include_str!("../../fixtures/001.sql"),
+        include_str!("../../fixtures/002.sql"),
+        include_str!("../../fixtures/003.sql"),
+    ] {
+        db.execute_batch(written).unwrap();
+    }
     drop(db);
     let mut store = Store::open(folder);
     let (count, lines) = export(&mut store, &Party::of_account("ana"));
