@@ -114,8 +114,13 @@ pub enum Kept {
         /// Whether it is closed to some.
         sealed: bool,
     },
-    /// An account, new or changed.
-    Account(Box<Account>),
+    /// An account, new or changed. If it can't be kept, see [`crate::Hub::account_not_kept`].
+    Account {
+        /// As it is now.
+        account: Box<Account>,
+        /// As it was; nothing if it is new.
+        before: Option<Box<Account>>,
+    },
     /// An account is no more.
     AccountGone(Name),
     /// What a device of an account's owner has been shown.

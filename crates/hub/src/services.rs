@@ -17,7 +17,7 @@ const HELP: &str = "REGISTER password [invitation]: makes your name an account o
     LOGOUT: logs out\n\
     PASSWORD password: sets another password\n\
     CERT ADD | LIST | DEL fingerprint: certificates that are as good as the password\n\
-    APP ADD label | LIST | DEL label: passwords for single programs; a protocol without passwords takes NAME:PASSWORD as name\n\
+    APP ADD label | LIST | DEL label: passwords for single programs; rooms, tmp and muca take NAME:PASSWORD as name\n\
     ALWAYSON ON | OFF: whether you stay here when your last client goes\n\
     INVITE #room [times]: a link for somebody to come into a room of yours, and to make an account\n\
     INFO [account]: what is known of an account\n\
@@ -176,7 +176,7 @@ impl Hub {
                 let password = self.new_app_password(now, from, &label, fx)?;
                 Ok(format!(
                     "The password for {label} is {password}, and it is told only now. \
-                     A protocol without passwords takes {name}:{password} as name."
+                     Programs that speak rooms, tmp or muca take {name}:{password} as name."
                 ))
             }
             ["DEL" | "del", label] => {

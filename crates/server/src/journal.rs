@@ -383,6 +383,7 @@ fn unless_failed(what: &str, done: Result<bool, StoreError>) -> bool {
 /// What was to be kept was not: nothing may look as if it had been.
 fn take_back_promises(shared: &Shared, turns: &mut [Turn]) {
     let mut lost: Vec<EventId> = Vec::new();
+    let mut accounts = Vec::new();
     for turn in turns {
         // Those whose next answer would be a promise.
         let mut owed: Vec<SessionId> = Vec::new();
@@ -392,6 +393,12 @@ fn take_back_promises(shared: &Shared, turns: &mut [Turn]) {
                     event.set_not_kept();
                     lost.push(event.id);
                     owed.extend(event.by);
+                }
+                Effect::Keep(Kept::Account { account, before }) => {
+                    accounts.push((account.clone(), before.clone()));
+                }
+                Effect::Reply { reply: reply @ Reply::Registered { .. }, .. } => {
+                    *reply = Reply::Refused { token: None, refusal: Refusal::NotKept };
                 }
                 Effect::Reply { to, reply } if owed.contains(to) => {
                     owed.retain(|session| session != to);
@@ -404,6 +411,10 @@ fn take_back_promises(shared: &Shared, turns: &mut [Turn]) {
     let mut hub = shared.hub();
     for event in lost {
         hub.not_kept(event);
+    }
+    drop(hub);
+    for (account, before) in accounts.iter().rev() {
+        let _ = shared.by_order(|hub, now, fx| hub.account_not_kept(now, account, before.as_deref(), fx));
     }
 }
 

@@ -126,7 +126,7 @@ mod tests {
         let (mut writer, boot) = open();
         assert_eq!((boot.invitations, boot.welcomes), (vec![], vec![]));
         let (account_name, both) = (account.name.clone(), [room("den"), room("attic")]);
-        writer.keep(&[Kept::Account(Box::new(account))]).unwrap();
+        writer.keep(&[Kept::Account { account: Box::new(account), before: None }]).unwrap();
         writer.keep(&[keep(invitation(1, 3)), keep(invitation(2, 1)), keep(invitation(3, 1))]).unwrap();
         writer.keep(&[keep(invitation(1, 2)), Kept::InvitationGone([3; 32])]).unwrap();
         for room in both {

@@ -207,7 +207,7 @@ fn keep_all<'k>(
             Kept::Presence(presence) => accounts::presence(&change, presence)?,
             Kept::Room(room) => rooms::keep(&change, room)?,
             Kept::RoomGone(name) => rooms::forget(&change, name)?,
-            Kept::Account(account) => accounts::keep(&change, account)?,
+            Kept::Account { account, .. } => accounts::keep(&change, account)?,
             Kept::AccountGone(name) => accounts::forget(&change, name)?,
             Kept::Seen { account, device, place, event } => {
                 accounts::seen(&change, (account, device, place), *event)?;

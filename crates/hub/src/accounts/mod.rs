@@ -91,7 +91,7 @@ pub struct AppPassword {
 }
 
 /// An account, as it is kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// Its name.
     pub name: Name,

@@ -7,7 +7,11 @@ use super::{
     PASSWORD_CHARS_MIN, Pending, digest,
 };
 use crate::names::Key;
+use crate::services::NICKSERV;
 use crate::{Effect, Hub, Kept, Name, Now, Refusal, Reply, Secret, SessionId, UserId};
+
+const NOT_KEPT: &str =
+    "What you have just done with your account could not be kept, and is undone. Try again in a while.";
 
 pub(super) fn check_password(name: &Name, password: &Secret) -> Result<(), Refusal> {
     let text = password.reveal();
@@ -122,8 +126,42 @@ impl Hub {
 
     /// Has an account kept as it is now.
     pub(super) fn keep_account(&mut self, account: Account, fx: &mut Vec<Effect>) {
-        fx.push(Effect::Keep(Kept::Account(Box::new(account.clone()))));
+        let before = self.accounts.get(account.name.as_str()).cloned().map(Box::new);
+        fx.push(Effect::Keep(Kept::Account { account: Box::new(account.clone()), before }));
         self.accounts.put(account);
+    }
+
+    /// An account could not be kept: it is as it was before, and those who are logged in to it are told. Of several
+    /// changes the last is to be undone first.
+    pub fn account_not_kept(
+        &mut self,
+        now: Now,
+        account: &Account,
+        before: Option<&Account>,
+        fx: &mut Vec<Effect>,
+    ) {
+        // What was done since is kept by itself, or isn't.
+        if self.accounts.get(account.name.as_str()) != Some(account) || before == Some(account) {
+            return;
+        }
+        for session in self.sessions_of(account.name.as_str()) {
+            self.service_says(now, session, NICKSERV, NOT_KEPT, fx);
+        }
+        match before {
+            Some(before) => {
+                self.accounts.put(before.clone());
+                self.end_absent(now, before.name.as_str(), fx);
+            }
+            None => drop(self.drop_account(now, account.name.as_str(), fx)),
+        }
+    }
+
+    /// The sessions that are logged in to an account.
+    fn sessions_of(&self, account: &str) -> Vec<SessionId> {
+        let key = Key::of(account);
+        let is = |identity: &Identity| Key::of(&identity.account) == key;
+        let sessions = self.sessions.iter().filter(|(_, session)| session.identity.as_ref().is_some_and(is));
+        sessions.map(|(id, _)| *id).collect()
     }
 
     /// Gives the session's account another password.
@@ -204,12 +242,7 @@ impl Hub {
         fx.push(Effect::Keep(Kept::AccountGone(gone.name.clone())));
         let its = |invitation: &super::Invitation| invitation.by.as_deref().map(Key::of) == Some(key.clone());
         self.forget_invitations(its, fx);
-        let is = |identity: &Option<Identity>| {
-            identity.as_ref().is_some_and(|identity| Key::of(&identity.account) == key)
-        };
-        let sessions: Vec<_> =
-            self.sessions.iter().filter(|(_, session)| is(&session.identity)).map(|(id, _)| *id).collect();
-        for session in sessions {
+        for session in self.sessions_of(name) {
             self.lose_account(now, session, fx);
         }
         self.end_absent(now, name, fx);

@@ -57,7 +57,7 @@ impl Desk {
             _ => None,
         });
         kept.map(|kept| match kept {
-            Kept::Account(account) => format!("account {}", account.name),
+            Kept::Account { account, .. } => format!("account {}", account.name),
             Kept::AccountGone(name) => format!("no account {name}"),
             Kept::Invitation(invitation) => format!("invitation {}", invitation.uses),
             Kept::InvitationGone(_) => "no invitation".to_owned(),
@@ -187,6 +187,38 @@ fn what_can_not_be_kept_is_undone() {
 }
 
 #[test]
+fn an_account_that_can_not_be_kept_is_as_it_was() {
+    let mut desk = desk(Admission::Open);
+    desk.make("ana", None).unwrap();
+    let hash = |desk: &Desk| desk.hub.accounts.get("ana").map(|ana| ana.credentials.hash.reveal().to_owned());
+    let changes = |desk: &mut Desk| -> Vec<_> {
+        let kept = desk.fx.drain(..).filter_map(|effect| match effect {
+            Effect::Keep(Kept::Account { account, before }) => Some((account, before)),
+            _ => None,
+        });
+        kept.collect()
+    };
+    let made = changes(&mut desk);
+    for (old, new) in [("hash", "second"), ("second", "third")] {
+        desk.hub
+            .visitor_changes_password(("ana", &Secret::new(old)), credentials(new), &mut desk.fx)
+            .unwrap();
+    }
+    let changed = changes(&mut desk);
+    // What is there has been changed since.
+    let undo = |desk: &mut Desk, (account, before): &(Box<Account>, Option<Box<Account>>)| {
+        desk.hub.account_not_kept(desk.now, account, before.as_deref(), &mut desk.fx);
+    };
+    undo(&mut desk, &changed[0]);
+    assert_eq!(hash(&desk).unwrap(), "third");
+    changed.iter().rev().for_each(|change| undo(&mut desk, change));
+    assert_eq!(hash(&desk).unwrap(), "hash");
+    undo(&mut desk, &made[0]);
+    assert_eq!(hash(&desk), None);
+    desk.make("ana", None).unwrap();
+}
+
+#[test]
 fn whoever_may_come_in_already_does_not_use_an_invitation_up() {
     let mut desk = desk(Admission::Open);
     desk.make("ana", None).unwrap();
@@ -208,7 +240,7 @@ struct Shelf {
 impl Shelf {
     fn keep(&mut self, kept: Kept) {
         match kept {
-            Kept::Account(account) => {
+            Kept::Account { account, .. } => {
                 let hash = account.credentials.hash.reveal().to_owned();
                 self.accounts.insert(Key::of(account.name.as_str()), hash);
             }

@@ -45,7 +45,7 @@ fn an_account_and_its_room_outlast_the_server() {
     ana.expect("MARKREAD #den timestamp=2023-01-04T14:33:26.123Z");
     ana.send("PRIVMSG NickServ :APP ADD nc\r\n");
     let said = ana.expect("as name.");
-    let (_, app) = said.rsplit_once("takes ana:").unwrap();
+    let (_, app) = said.rsplit_once("take ana:").unwrap();
     let app = app.split(' ').next().unwrap().to_owned();
     server.process().signal(Signal::KILL);
     server.process().wait();

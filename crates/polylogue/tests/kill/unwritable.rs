@@ -146,6 +146,17 @@ impl People {
 
     /// Waits until the operator is told; not told `not` before that.
     #[track_caller]
+    fn nobody_makes_an_account(&mut self) {
+        self.otto.send("REGISTER * * correct-horse");
+        let answer = self.otto.until(|line| line.command == "FAIL" || line.command == "REGISTER");
+        assert_eq!(answer.parameters[..2], ["REGISTER", "TEMPORARILY_UNAVAILABLE"], "{answer:?}");
+        self.igor.send("PRIVMSG NickServ :REGISTER correct-horse");
+        self.igor.until(|line| {
+            line.parameters.iter().any(|param| param.contains("could not be kept, and is undone"))
+        });
+    }
+
+    #[track_caller]
     fn operator_is_told(&mut self, wanted: &str, not: &str) {
         self.odin.until(|line| {
             let is_notice = line.command == "NOTICE" && line.parameter(0) == "odin";
@@ -213,6 +224,7 @@ fn converse(trouble: Trouble) {
     people.all_are_told(Answer::Refused);
     // What there is can still be read.
     people.history_is_what_was_kept(address);
+    people.nobody_makes_an_account();
 
     place.mend();
     // It may take the server a while to see it.
@@ -224,6 +236,8 @@ fn converse(trouble: Trouble) {
     people.operator_is_told("can be written again", "can't be written");
     people.all_are_told(Answer::Kept);
     people.history_is_what_was_kept(address);
+    people.otto.send("REGISTER * * correct-horse");
+    people.otto.until(|line| line.command == "REGISTER" && line.parameters[0] == "SUCCESS");
 
     if place.can_restart() {
         load::kill(&mut place.server);
