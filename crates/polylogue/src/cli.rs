@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::admin::Admin;
 use crate::config::{Level, Listen};
+use crate::load::arguments::Load;
 
 /// One chat server, every client.
 #[derive(Debug, Parser)]
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Export(OfAccount),
     /// Erase what an account has said. The server has to be stopped
     Erase(Erase),
+    /// Give a server work, ours or another, and measure what it costs and whether all of it is done right
+    Load(Load),
     /// Make a server operator: asks for a password and prints the line for the configuration file
     Operator(NewOperator),
 }

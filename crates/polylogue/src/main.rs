@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod data;
 mod failure;
+mod load;
 mod operator;
 mod serve;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => data::check(&arguments),
         Command::Export(arguments) => data::export(&arguments),
         Command::Erase(arguments) => data::erase(&arguments),
+        Command::Load(arguments) => load::run(&arguments),
         Command::Operator(arguments) => operator::run(&arguments),
         Command::Config => config::run().map_err(Into::into),
     };

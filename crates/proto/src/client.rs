@@ -4,6 +4,8 @@
 //! A [`Client`] is a state machine: the caller owns the sockets, feeds what arrives with
 //! [`Client::on_bytes`], calls the verbs, and after each call drains the [`ClientOutbox`].
 
+use std::any::Any;
+
 use bytes::Bytes;
 
 use crate::ProtocolError;
@@ -42,6 +44,13 @@ pub enum Happening {
         text: String,
         /// Whether it was for this client alone, or for some but not all.
         private: bool,
+    },
+    /// What was said earlier, and was looked up.
+    Earlier {
+        /// The sender, as the server names it.
+        from: String,
+        /// The text.
+        text: String,
     },
     /// Somebody is typing.
     Typing {
@@ -114,7 +123,7 @@ impl ClientOutbox {
 
 /// The client side of a dialect. Verbs that a protocol has not, or not now, fail with
 /// [`ProtocolError::OutOfPlace`].
-pub trait Client: Send {
+pub trait Client: Any + Send {
     /// A connection that was asked for is open. The first call is for [`Link::Main`].
     fn on_connected(&mut self, link: Link, out: &mut ClientOutbox);
 

@@ -9,6 +9,7 @@
 //!
 //! A line ends with a line feed, with or without a carriage return before it. UTF-8 only.
 
+pub mod client;
 #[doc(hidden)]
 pub mod fuzz;
 mod line;

@@ -1,0 +1,87 @@
+//! What the server's process has used, as the kernel counts it (proc(5)).
+
+use std::fs;
+use std::time::Instant;
+
+use crate::failure::Failure;
+
+/// A process that is watched.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Process {
+    pid: u32,
+}
+
+/// What it has used until some moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Used {
+    at: Instant,
+    /// Seconds of processor time in the program and in the kernel.
+    user_s: f64,
+    system_s: f64,
+    /// Resident memory, in bytes.
+    pub(crate) resident: u64,
+}
+
+/// What was used between two moments.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spent {
+    pub(crate) user_s: f64,
+    pub(crate) system_s: f64,
+    pub(crate) seconds: f64,
+    pub(crate) resident_before: u64,
+    pub(crate) resident_after: u64,
+}
+
+impl Process {
+    /// The process with this number.
+    ///
+    /// # Errors
+    /// If there is none, or it can't be looked at.
+    pub(crate) fn new(pid: u32) -> Result<Self, Failure> {
+        let process = Self { pid };
+        process.used()?;
+        Ok(process)
+    }
+
+    /// What it has used so far.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub(crate) fn used(self) -> Result<Used, Failure> {
+        let read = |file: &str| {
+            let path = format!("/proc/{}/{file}", self.pid);
+            fs::read_to_string(&path).map_err(|error| {
+                Failure::run(format!("{path}: {error}"), "--pid takes the number of the server's process")
+            })
+        };
+        let (stat, statm) = (read("stat")?, read("statm")?);
+        // The name, in parentheses, may have spaces in it; what follows it begins with the third field.
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+        let ticks =
+            |field: usize| fields.split(' ').nth(field - 3).and_then(|ticks| ticks.parse::<f64>().ok());
+        let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+        let (Some(user), Some(system), Some(pages)) = (ticks(14), ticks(15), pages) else {
+            return Err(Failure::run(format!("/proc/{}/stat can't be read", self.pid), "only Linux has it"));
+        };
+        let second = rustix::param::clock_ticks_per_second() as f64;
+        Ok(Used {
+            at: Instant::now(),
+            user_s: user / second,
+            system_s: system / second,
+            resident: pages * rustix::param::page_size() as u64,
+        })
+    }
+}
+
+impl Used {
+    /// What was used since.
+    pub(crate) fn until(self, end: Self) -> Spent {
+        Spent {
+            user_s: end.user_s - self.user_s,
+            system_s: end.system_s - self.system_s,
+            seconds: end.at.duration_since(self.at).as_secs_f64(),
+            resident_before: self.resident,
+            resident_after: end.resident,
+        }
+    }
+}
