@@ -231,6 +231,8 @@ impl Fleet {
         for (who, at) in std::mem::take(&mut self.marked) {
             self.flush(who, at);
         }
+        // What has happened already is not to wait.
+        let patience = if self.heard.is_empty() { patience } else { Duration::ZERO };
         match self.poll.poll(&mut self.events, Some(patience)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
@@ -319,8 +321,11 @@ impl Fleet {
                 }
                 Happening::Hangup { link } => {
                     // What is queued for it is written first.
-                    if let Some(place) = place(link) {
-                        self.hang_up(who, place);
+                    if let Some(place) = place(link)
+                        && self.hang_up(who, place)
+                    {
+                        let what = Happening::Ended { reason: "it hung up".to_owned() };
+                        self.heard.push(Heard { who, at, what });
                     }
                 }
                 what => self.heard.push(Heard { who, at, what }),
@@ -330,12 +335,13 @@ impl Fleet {
         self.out = out;
     }
 
-    fn hang_up(&mut self, who: Who, place: usize) {
-        let person = self.people.get_mut(who).and_then(Option::as_mut);
-        if let Some(mut socket) = person.and_then(|person| person.sockets[place].take()) {
-            // It is gone for us, whatever becomes of the last words.
-            let _ = socket.flush();
-        }
+    /// Closes one socket; whether it was the last.
+    fn hang_up(&mut self, who: Who, place: usize) -> bool {
+        let Some(person) = self.people.get_mut(who).and_then(Option::as_mut) else { return false };
+        let Some(mut socket) = person.sockets[place].take() else { return false };
+        // It is gone for us, whatever becomes of the last words.
+        let _ = socket.flush();
+        person.sockets.iter().all(Option::is_none)
     }
 }
 

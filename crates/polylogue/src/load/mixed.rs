@@ -216,7 +216,6 @@ impl Community {
     ) -> Result<(), Failure> {
         let mut number = dice.usize(..self.people.len());
         let irc = arguments.target.protocol == Protocol::Irc;
-        let name = |room| room_name(&arguments.common.room, room);
         match deed {
             Deed::Say | Deed::Tell => {
                 Stamp { sender: number as u32, number: self.said[number], sent: fleet.now() }
@@ -225,12 +224,7 @@ impl Community {
                 if matches!(deed, Deed::Say) {
                     let room = self.rooms[number];
                     self.wanted += self.residents[room] - u64::from(!self.moves(number));
-                    let target = (irc && rooms > 1).then(|| format!("#{}", name(room)));
-                    return fleet.act(self.people[number], |client, out| match &target {
-                        // A mover's client still names the room that it came to.
-                        Some(room) => client.tell(room, body, out),
-                        None => client.say(body, out),
-                    });
+                    return fleet.act(self.people[number], |client, out| client.say(body, out));
                 }
                 let other = (number + dice.usize(1..self.people.len())) % self.people.len();
                 self.wanted += u64::from(!self.moves(other));
@@ -248,21 +242,12 @@ impl Community {
                 if !self.moves(number) {
                     return Ok(());
                 }
-                let (from, to) = (self.rooms[number], zipf(rooms, dice));
-                self.rooms[number] = to;
-                self.with_irc(number, fleet, |client, out| {
-                    client.part(&format!("#{}", name(from)), out);
-                    client.join(&format!("#{}", name(to)), out);
-                })
+                let room = zipf(rooms, dice);
+                self.rooms[number] = room;
+                let room = format!("#{}", room_name(&arguments.common.room, room));
+                self.with_irc(number, fleet, |client, out| client.move_to(&room, out))
             }
-            Deed::Look => {
-                let room = format!("#{}", name(self.rooms[number]));
-                self.with_irc(number, fleet, |client, out| {
-                    if client.has("draft/chathistory") {
-                        client.history(&room, HISTORY, out);
-                    }
-                })
-            }
+            Deed::Look => self.with_irc(number, fleet, |client, out| client.history(HISTORY, out)),
             Deed::Move => Ok(()),
         }
     }

@@ -170,7 +170,7 @@ impl Report {
             "{} {protocols}, {} connections, {:.1} s",
             self.scenario, self.connections, self.seconds
         )?;
-        let mut row = |name: &str, value: &str| writeln!(out, "  {name:<28}{value}");
+        let mut row = |name: &str, value: &str| writeln!(out, "  {name:<34}{value}");
         row("sent", &self.sent.to_string())?;
         row("deliveries", &self.deliveries.to_string())?;
         row("a second", &format!("{:.0}", self.per_second))?;

@@ -15,7 +15,7 @@ use super::websocket::{self, Incoming, WebSocket};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Carrier {
     pub(crate) tls: bool,
-    /// A WebSocket, with a subprotocol or without.
+    /// A WebSocket, with a subprotocol or without. With one, which is IRC's, each line is a message.
     pub(crate) websocket: Option<Option<&'static str>>,
 }
 
@@ -52,6 +52,8 @@ pub(crate) struct Socket {
     blocked: bool,
     opened: bool,
     hello: Vec<u8>,
+    /// Each line is a message of the WebSocket, without its end.
+    lines: bool,
 }
 
 fn other(error: impl ToString) -> io::Error {
@@ -98,6 +100,7 @@ impl Socket {
             blocked: true,
             opened: false,
             hello: request.unwrap_or_default(),
+            lines: route.carrier.websocket.flatten().is_some(),
         })
     }
 
@@ -134,7 +137,11 @@ impl Socket {
         if self.websocket.is_none() {
             return self.push_raw(message);
         }
-        self.push_frame(websocket::TEXT, message)
+        if !self.lines {
+            return self.push_frame(websocket::TEXT, message);
+        }
+        let lines = message.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end);
+        lines.filter(|line| !line.is_empty()).try_for_each(|line| self.push_frame(websocket::TEXT, line))
     }
 
     fn push_frame(
@@ -227,10 +234,15 @@ impl Socket {
             give(Given::Bytes(bytes));
             return Ok(());
         };
-        let mut pongs = Vec::new();
+        let (lines, mut pongs) = (self.lines, Vec::new());
         let fed = websocket.feed(bytes, |incoming| match incoming {
             Incoming::Open => give(Given::Open),
-            Incoming::Message(message) => give(Given::Bytes(message)),
+            Incoming::Message(message) => {
+                give(Given::Bytes(message));
+                if lines {
+                    give(Given::Bytes(b"\n"));
+                }
+            }
             Incoming::Ping(payload) => pongs.push(payload.to_vec()),
             Incoming::Close => {}
         });

@@ -74,18 +74,19 @@ impl Client {
         send(out, |line| line.command("NICK").param(nick).end());
     }
 
-    /// Joins one more room.
-    pub fn join(&mut self, room: &str, out: &mut ClientOutbox) {
+    /// Leaves the room for another, which is then the one that is spoken in.
+    pub fn move_to(&mut self, room: &str, out: &mut ClientOutbox) {
+        if let Some(from) = self.options.room.replace(room.to_owned()) {
+            send(out, |line| line.command("PART").param(&from).end());
+        }
         send(out, |line| line.command("JOIN").param(room).end());
     }
 
-    /// Leaves a room.
-    pub fn part(&mut self, room: &str, out: &mut ClientOutbox) {
-        send(out, |line| line.command("PART").param(room).end());
-    }
-
-    /// Asks for what was said last in a room (draft/chathistory).
-    pub fn history(&mut self, room: &str, messages: usize, out: &mut ClientOutbox) {
+    /// Asks for what was said last in the room, if the server can be asked (draft/chathistory).
+    pub fn history(&mut self, messages: usize, out: &mut ClientOutbox) {
+        let Some(room) = self.options.room.as_deref().filter(|_| self.has("draft/chathistory")) else {
+            return;
+        };
         let messages = messages.to_string();
         send(out, |line| {
             line.command("CHATHISTORY").param("LATEST").param(room).param("*").param(&messages).end();
@@ -203,7 +204,7 @@ impl Client {
         match self.options.room.clone() {
             Some(room) => {
                 self.state = State::Joining;
-                self.join(&room, out);
+                send(out, |line| line.command("JOIN").param(&room).end());
             }
             None => self.sign_in(out),
         }
@@ -233,6 +234,14 @@ impl Client {
             out.tell(Happening::Hangup { link: Link::Main });
             out.tell(Happening::Ended { reason: reason.to_owned() });
         }
+    }
+
+    fn send_lines(&self, to: &str, text: &str, out: &mut ClientOutbox) -> Result<(), ProtocolError> {
+        self.expect_ready("a message")?;
+        for text in text.lines().filter(|text| !text.is_empty()) {
+            send(out, |line| line.command("PRIVMSG").param(to).trailing(text));
+        }
+        Ok(())
     }
 
     fn expect_ready(&self, what: &'static str) -> Result<(), ProtocolError> {
@@ -288,22 +297,14 @@ impl crate::client::Client for Client {
     }
 
     fn say(&mut self, text: &str, out: &mut ClientOutbox) -> Result<(), ProtocolError> {
-        match self.options.room.take() {
-            Some(room) => {
-                let said = crate::client::Client::tell(self, &room, text, out);
-                self.options.room = Some(room);
-                said
-            }
-            None => Err(ProtocolError::OutOfPlace { what: "a message to the room", when: "without a room" }),
-        }
+        let Some(room) = self.options.room.as_deref() else {
+            return Err(ProtocolError::OutOfPlace { what: "a message to the room", when: "without a room" });
+        };
+        self.send_lines(room, text, out)
     }
 
     fn tell(&mut self, to: &str, text: &str, out: &mut ClientOutbox) -> Result<(), ProtocolError> {
-        self.expect_ready("a message")?;
-        for text in text.lines().filter(|text| !text.is_empty()) {
-            send(out, |line| line.command("PRIVMSG").param(to).trailing(text));
-        }
-        Ok(())
+        self.send_lines(to, text, out)
     }
 
     fn typing(&mut self, out: &mut ClientOutbox) -> Result<(), ProtocolError> {

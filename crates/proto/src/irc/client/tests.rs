@@ -89,11 +89,24 @@ fn what_is_said_is_one_line_each() {
     let mut out = ClientOutbox::default();
     ana.say("a\r\nQUIT\n\nb", &mut out).unwrap();
     ana.tell("bob", "c", &mut out).unwrap();
-    ana.history("#den", 5, &mut out);
+    ana.history(5, &mut out);
+    ana.capabilities = vec!["draft/chathistory".to_owned()];
+    ana.history(5, &mut out);
+    ana.move_to("#attic", &mut out);
+    ana.say("d", &mut out).unwrap();
     ana.leave(&mut out);
     let wire: Vec<_> = out.wire.iter().map(|(_, bytes)| bytes.clone()).collect();
     let expected =
         ["PRIVMSG #den :a\r\n", "PRIVMSG #den :QUIT\r\n", "PRIVMSG #den :b\r\n", "PRIVMSG bob :c\r\n"];
     assert_eq!(wire[..4], expected);
-    assert_eq!(wire[4..], ["CHATHISTORY LATEST #den * 5\r\n", "QUIT\r\n"]);
+    assert_eq!(
+        wire[4..],
+        [
+            "CHATHISTORY LATEST #den * 5\r\n",
+            "PART #den\r\n",
+            "JOIN #attic\r\n",
+            "PRIVMSG #attic :d\r\n",
+            "QUIT\r\n"
+        ]
+    );
 }
