@@ -158,7 +158,7 @@ impl<'t> Conversation<'t> {
         };
         let elapsed = begun.elapsed();
         let said: u64 = self.senders.iter().map(|sender| u64::from(sender.sent)).sum();
-        let due = (elapsed.as_secs_f64() * rate) as u64;
+        let due = (elapsed.as_secs_f64() * rate) as u64 + 1;
         let start = fleet.now() - u64::try_from(elapsed.as_nanos()).unwrap_or_default();
         let count = self.senders.len() as u64;
         for number in said..due {
@@ -173,7 +173,7 @@ impl<'t> Conversation<'t> {
             let at = start + (number as f64 / rate * 1e9) as u64;
             self.say(index, at, fleet)?;
         }
-        let next = Duration::from_secs_f64((due + 1) as f64 / rate).saturating_sub(begun.elapsed());
+        let next = Duration::from_secs_f64(due as f64 / rate).saturating_sub(begun.elapsed());
         Ok(if next < SPIN { Duration::ZERO } else { next - SPIN / 2 })
     }
 
