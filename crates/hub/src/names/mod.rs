@@ -4,7 +4,7 @@ mod directory;
 mod wire;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use precis_profiles::Nickname;
 use precis_profiles::precis_core::profile::Rules;
@@ -104,6 +104,16 @@ impl Key {
     }
 
     pub(crate) fn of(name: &str) -> Self {
+        // Nearly all names are ASCII without spaces. Those characters don't depend on each other.
+        if name.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let mut key = String::with_capacity(name.len());
+            key.extend(name.bytes().map(|byte| &*PLAIN[usize::from(byte)]));
+            return Self(key.into());
+        }
+        Self::of_any(name)
+    }
+
+    fn of_any(name: &str) -> Self {
         let profile = Nickname::new();
         // A name that PRECIS refuses is never registered; for a look-up any key will do, as long as it is
         // the same each time.
@@ -115,6 +125,11 @@ impl Key {
         Self(unicode_security::skeleton(&folded).collect::<String>().into())
     }
 }
+
+/// The key of each ASCII character.
+static PLAIN: LazyLock<[Box<str>; 128]> = LazyLock::new(|| {
+    std::array::from_fn(|byte| Key::of_any(char::from(byte as u8).encode_utf8(&mut [0; 4])).0)
+});
 
 /// Whether a character can't be seen, or is none.
 pub(crate) fn is_invisible(c: char) -> bool {
@@ -168,6 +183,19 @@ mod tests {
             assert!(matches!(Name::new(wanted), Err(Refusal::NameMalformed { .. })), "{wanted:?}");
         }
         assert!(RoomName::new("ALL").is_ok());
+    }
+
+    #[test]
+    fn plain_names_have_the_same_key_either_way() {
+        let plain = || (0x21..0x7f).map(char::from);
+        for one in plain() {
+            for other in plain() {
+                for name in [format!("{one}"), format!("{one}{other}"), format!("x{other}{one}Y{other}")] {
+                    assert_eq!(Key::of(&name), Key::of_any(&name), "{name}");
+                }
+            }
+        }
+        assert_eq!(Key::of(""), Key::of_any(""));
     }
 
     #[test]
