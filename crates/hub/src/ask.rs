@@ -9,7 +9,7 @@ use crate::membership::no_room;
 use crate::room::Room;
 use crate::state::User;
 use crate::{
-    Answer, Card, Census, Hub, MaskList, Namespace, Now, Person, Privileges, Query, Ranks, Refusal, RoomCard,
+    Answer, Card, Hub, MaskList, Namespace, Now, Person, Privileges, Query, Ranks, Refusal, RoomCard,
     RoomFilter, RoomFlags, RoomInfo, SessionId, UserFlags, UserId,
 };
 
@@ -30,7 +30,7 @@ impl Hub {
         match query {
             Query::Flags => Ok(Answer::Flags(flags)),
             Query::Watching => Ok(Answer::Watching(self.watching(from))),
-            Query::Census => Ok(Answer::Census(self.census())),
+            Query::Census => Ok(Answer::Census(self.census)),
             Query::Persons(names) => {
                 let users = names.iter().filter_map(|name| self.find(from, name));
                 Ok(Answer::Persons(users.filter_map(|user| self.person(now, asking, user)).collect()))
@@ -87,7 +87,7 @@ impl Hub {
             Query::Former { name, count } => Ok(Answer::Former(self.former_of(&name, count))),
             // Answered before, because they cost nothing.
             Query::Flags | Query::Watching | Query::Census | Query::Persons(_) => {
-                Ok(Answer::Census(self.census()))
+                Ok(Answer::Census(self.census))
             }
         }
     }
@@ -211,15 +211,6 @@ impl Hub {
                 || crate::names::Key::of(card.name().as_str()) == key
         };
         self.former.iter().rev().filter(|former| had(&former.card)).take(count).cloned().collect()
-    }
-
-    fn census(&self) -> Census {
-        let unknown = self.sessions.len().saturating_sub(self.sessions_logged_in());
-        Census { unknown, rooms: self.rooms.values().filter(|room| room.len() > 0).count(), ..self.census }
-    }
-
-    fn sessions_logged_in(&self) -> usize {
-        self.sessions.values().filter(|session| session.user.is_some()).count()
     }
 }
 

@@ -105,9 +105,9 @@ impl Hub {
         let Some(session) = self.sessions.get_mut(&from) else { return Err(Refusal::NotLoggedIn) };
         // One connection may take both of a user's directions, one after the other.
         session.leg = if session.user == Some(user) { Leg::Both } else { login.leg };
-        session.user = Some(user);
         session.roster = login.roster;
         session.receipts |= login.receipts;
+        self.belongs(from, Some(user));
         if login.roster {
             self.roster_subscribe(from);
         }
@@ -342,8 +342,9 @@ impl Hub {
         self.remove_user(now, user, reason, fx);
         for session in sessions {
             if let Some(entry) = self.sessions.get_mut(&session) {
-                (entry.user, entry.leg) = (None, Leg::Both);
+                entry.leg = Leg::Both;
             }
+            self.belongs(session, None);
             self.roster_unsubscribe(session);
             self.unwatch_all(session);
             self.unwant_all(session);

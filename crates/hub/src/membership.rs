@@ -164,6 +164,7 @@ impl Hub {
         entry.rooms.push(id);
         let card = entry.card.clone();
         let Some(room) = self.rooms.get_mut(&id) else { return };
+        self.census.rooms += usize::from(room.len() == 0);
         // Whoever makes a room keeps order in it.
         let maker = room.len() == 0 && !is_lobby;
         if room.made_ms == 0 {
@@ -222,6 +223,7 @@ impl Hub {
         }
         let room = self.rooms.get_mut(&id)?;
         let told = room.part(user)?.told;
+        self.census.rooms -= usize::from(room.len() == 0);
         self.remove_if_empty(id, fx);
         Some(told)
     }

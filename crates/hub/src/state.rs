@@ -193,6 +193,7 @@ impl Hub {
 
     /// A session has opened.
     pub fn open(&mut self, session: SessionId, origin: Origin) {
+        self.census.unknown += 1;
         self.sessions.insert(
             session,
             Session {
@@ -209,6 +210,17 @@ impl Hub {
         );
     }
 
+    /// Notes whose session it is now, if it is anybody's. `None` if there is no such session.
+    pub(crate) fn belongs(&mut self, session: SessionId, user: Option<UserId>) -> Option<()> {
+        let session = self.sessions.get_mut(&session)?;
+        match (std::mem::replace(&mut session.user, user), user) {
+            (None, Some(_)) => self.census.unknown -= 1,
+            (Some(_), None) => self.census.unknown += 1,
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        Some(())
+    }
+
     /// A session has closed. Its user goes with its last session.
     pub fn close(&mut self, now: Now, session: SessionId, fx: &mut Vec<Effect>) {
         // It may watch its own user, and must not be told of that one's end.
@@ -217,6 +229,9 @@ impl Hub {
         self.rendezvous_closed(now, session, fx);
         self.accounts.forget_session(session);
         let Some(gone) = self.sessions.remove(&session) else { return };
+        if gone.user.is_none() {
+            self.census.unknown -= 1;
+        }
         let rooms = gone.user.and_then(|user| self.users.get(&user)).map(|user| user.rooms.clone());
         self.end_device(gone.identity.clone(), &rooms.unwrap_or_default(), fx);
         self.detach(now, session, &gone, fx);

@@ -34,7 +34,8 @@ impl Hub {
     /// One more session of a user who is here already.
     pub(crate) fn add_device(&mut self, from: SessionId, user: UserId) -> Result<Reply, Refusal> {
         let session = self.sessions.get_mut(&from).ok_or(Refusal::NotLoggedIn)?;
-        (session.user, session.leg) = (Some(user), Leg::Both);
+        session.leg = Leg::Both;
+        self.belongs(from, Some(user));
         let entry = self.users.get_mut(&user).ok_or(Refusal::NotLoggedIn)?;
         entry.sessions.push(from);
         let card = entry.card.clone();

@@ -68,7 +68,7 @@ impl Hub {
 
     /// Makes a session the one that a client's user is reached by.
     fn attach(&mut self, session: SessionId, user: UserId) -> Option<Arc<Card>> {
-        self.sessions.get_mut(&session)?.user = Some(user);
+        self.belongs(session, Some(user))?;
         let entry = self.users.get_mut(&user)?;
         entry.sessions.push(session);
         Some(entry.card.clone())

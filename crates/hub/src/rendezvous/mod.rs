@@ -265,9 +265,7 @@ impl Hub {
                 self.rendezvous.calls.remove(call);
             }
             State::Talking { session, .. } => {
-                if let Some(session) = self.sessions.get_mut(session) {
-                    session.user = None;
-                }
+                self.belongs(*session, None);
                 fx.push(Effect::Reply { to: *session, reply: Reply::Dismissed { reason: None } });
             }
             State::Registered | State::Waiting { .. } | State::Paired { .. } => {}

@@ -320,6 +320,9 @@ impl Run {
         assert_eq!(hub.rooms.len(), hub.room_keys.len());
         assert!(hub.room_aliases.values().all(|id| hub.rooms.contains_key(id)), "a name of no room");
         assert_eq!(hub.census.users, hub.present().count());
+        let unknown = hub.sessions.values().filter(|session| session.user.is_none()).count();
+        let occupied = hub.rooms.values().filter(|room| room.len() > 0).count();
+        assert_eq!((hub.census.unknown, hub.census.rooms), (unknown, occupied));
         hub.rendezvous.check();
         // A message whose outcome is due waits for somebody who can still acknowledge it.
         assert!(hub.receipts.is_settled() || !self.due.is_empty() || !hub.users.is_empty());
