@@ -244,8 +244,8 @@ impl Hub {
         reason: Option<&str>,
         fx: &mut Vec<Effect>,
     ) {
-        let lacks = |user: &&User| matches!(user.card.dialect(), Dialect::Muca | Dialect::Messenger);
-        let users = members.iter().filter_map(|(user, _)| self.users.get(user)).filter(lacks);
+        let lacks = |user: &User| matches!(user.card.dialect(), Dialect::Muca | Dialect::Messenger);
+        let users = members.iter().filter_map(|(user, _)| self.users.get(user)).filter(|user| lacks(user));
         let to: Vec<SessionId> = users.flat_map(|user| self.receiving_sessions(user.card.user())).collect();
         let text = format!("You were put out of the room {}", room.name().as_str());
         self.announce(now, &Text::kept(&with_reason(&text, reason.unwrap_or_default())), to, &[], fx);
@@ -289,8 +289,10 @@ impl Hub {
     /// The face under which the server itself speaks. It is nobody who is present, and nobody can have its name.
     fn own_card(&self) -> Card {
         let name = Name::kept(&self.config.server_name);
-        let mut wire = WireNames::default();
-        for space in Namespace::ALL.into_iter().filter(|space| !space.is_legal(name.as_str())) {
+        let wire = WireNames::new(|space| {
+            if space.is_legal(name.as_str()) {
+                return None;
+            }
             let derived = |number: usize| match space {
                 // It is of no protocol.
                 Namespace::MucaUid => {
@@ -298,11 +300,8 @@ impl Hub {
                 }
                 space => space.derive(name.as_str(), Dialect::Irc, number),
             };
-            let free = (1..).map(derived).find(|shown| self.directory.find(space, shown).is_none());
-            if let Some(slot) = wire.get_mut(space.index()) {
-                *slot = free.map(String::into_boxed_str);
-            }
-        }
+            (1..).map(derived).find(|shown| self.directory.find(space, shown).is_none())
+        });
         Card { user: NOBODY, name, dialect: Dialect::Irc, wire, profile: crate::card::Profile::default() }
     }
 

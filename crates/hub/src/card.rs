@@ -48,10 +48,8 @@ impl Card {
     /// The card of somebody who was here once. It is nobody who is present.
     #[must_use]
     pub fn former(face: FormerFace) -> Self {
-        let mut wire = WireNames::default();
-        if face.nick != face.name {
-            wire[Namespace::Irc.index()] = Some(face.nick.into());
-        }
+        let nick = (face.nick != face.name).then_some(face.nick);
+        let wire = WireNames::new(|space| nick.clone().filter(|_| space == Namespace::Irc));
         let profile = Profile {
             username: face.username.into(),
             host: face.host.into(),
@@ -83,7 +81,7 @@ impl Card {
     /// The name as one namespace shows it: legal there, unique, and leading back to this user.
     #[must_use]
     pub fn wire_name(&self, space: Namespace) -> &str {
-        self.wire[space.index()].as_deref().unwrap_or_else(|| self.name.as_str())
+        self.wire.get(space).unwrap_or_else(|| self.name.as_str())
     }
 
     /// The user part of `nick!user@host`: what an IRC client claims, with `~` before it; else the dialect.

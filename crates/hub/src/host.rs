@@ -1,12 +1,15 @@
 //! What others see of where somebody comes from.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::Hub;
+
+/// What is shown of this machine.
+static LOCALHOST: LazyLock<Arc<str>> = LazyLock::new(|| "localhost".into());
 
 impl Hub {
     /// The host that is shown for an address: the same for the same address, the first parts the same for the same
@@ -14,7 +17,7 @@ impl Hub {
     pub(crate) fn host_of(&self, address: IpAddr) -> Arc<str> {
         let address = address.to_canonical();
         if address.is_loopback() {
-            return "localhost".into();
+            return LOCALHOST.clone();
         }
         let (octets, cuts, kind): (Vec<u8>, [usize; 3], _) = match address {
             IpAddr::V4(address) => (address.octets().to_vec(), [4, 3, 2], "ip"),

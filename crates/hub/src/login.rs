@@ -81,7 +81,7 @@ impl Hub {
             Entrance::Room(room) => Some(RoomName::new(room)?),
             Entrance::Nowhere => None,
         };
-        let origin = match self.sessions.get(&from) {
+        let origin = match self.sessions.get(&from).map(Box::as_ref) {
             None => return Err(Refusal::NotLoggedIn),
             Some(session) if self.may_add_leg(session, &name, login.leg) => session.origin,
             Some(Session { user: Some(user), .. }) => {
@@ -188,7 +188,7 @@ impl Hub {
         let card = Arc::new(Card { user, name: name.clone(), dialect: origin.dialect, wire, profile });
         self.users.insert(
             user,
-            User {
+            Box::new(User {
                 card,
                 sessions: SmallVec::new(),
                 origin,
@@ -203,7 +203,7 @@ impl Hub {
                 named: self.last_event.next(),
                 markers: None,
                 active_ms: now.unix_ms,
-            },
+            }),
         );
         Ok(user)
     }
@@ -317,7 +317,7 @@ impl Hub {
         }
         // The user's other devices stay, and so does the user; this one closes.
         let is_shared = |user: &User| user.card.dialect == Dialect::Irc && user.sessions.len() > 1;
-        if self.users.get(&user).is_some_and(is_shared) || self.stays(user) {
+        if self.users.get(&user).is_some_and(|user| is_shared(user)) || self.stays(user) {
             return;
         }
         let reason = self.phrase(reason.unwrap_or("Left"));

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::membership::no_room;
-use crate::state::Session;
 use crate::{
     Audience, Card, Dialect, Effect, EventId, Hub, Kind, Namespace, Now, Outcome, Party, Ranks, Refusal,
     Reply, RoomId, Say, Scope, SessionId, Style, Text, To, Token, UserFlags, UserId, Verdict,
@@ -327,7 +326,10 @@ impl Hub {
 
     pub(crate) fn receiving_sessions(&self, user: UserId) -> impl Iterator<Item = SessionId> + '_ {
         let sessions = self.users.get(&user).map(|user| user.sessions.as_slice()).unwrap_or_default();
-        sessions.iter().copied().filter(|session| self.sessions.get(session).is_some_and(Session::hears))
+        sessions
+            .iter()
+            .copied()
+            .filter(|session| self.sessions.get(session).is_some_and(|session| session.hears()))
     }
 
     /// Says something privately. A single recipient that can't be reached is a refusal, one of several is left out.

@@ -111,7 +111,8 @@ impl Hub {
     ) -> Result<String, Refusal> {
         match words {
             ["ADD" | "add"] => {
-                let own = self.sessions.get(&from).and_then(|session| session.fingerprint);
+                let own =
+                    self.sessions.get(&from).and_then(|session| session.fingerprint.as_deref().copied());
                 let value = String::new();
                 let rule =
                     "this connection has shown no certificate; give its SHA-256 as 64 hexadecimal digits";

@@ -32,9 +32,10 @@ pub struct Hub {
     pub(crate) config: HubConfig,
     rate: RateLimit,
     pub(crate) directory: Directory,
-    pub(crate) sessions: FxHashMap<SessionId, Session>,
+    /// What is in a map of many is in a box: a map has room for more than is in it.
+    pub(crate) sessions: FxHashMap<SessionId, Box<Session>>,
     /// Ordered by arrival, because ids grow.
-    pub(crate) users: BTreeMap<UserId, User>,
+    pub(crate) users: BTreeMap<UserId, Box<User>>,
     pub(crate) rooms: FxHashMap<RoomId, Room>,
     pub(crate) room_keys: BTreeMap<Key, RoomId>,
     /// Names that IRC shows of rooms whose own it can't write.
@@ -81,11 +82,11 @@ pub(crate) struct Session {
     rate: GcraState,
     pub(crate) user: Option<UserId>,
     pub(crate) leg: Leg,
-    pub(crate) identity: Option<Identity>,
+    pub(crate) identity: Option<Box<Identity>>,
     /// Whether it is to be shown what its device has missed.
     pub(crate) replay: bool,
     /// The certificate that it has shown.
-    pub(crate) fingerprint: Option<Fingerprint>,
+    pub(crate) fingerprint: Option<Box<Fingerprint>>,
     pub(crate) roster: bool,
     pub(crate) receipts: bool,
 }
@@ -196,7 +197,7 @@ impl Hub {
         self.census.unknown += 1;
         self.sessions.insert(
             session,
-            Session {
+            Box::new(Session {
                 origin,
                 rate: GcraState::default(),
                 user: None,
@@ -206,7 +207,7 @@ impl Hub {
                 fingerprint: None,
                 roster: false,
                 receipts: false,
-            },
+            }),
         );
     }
 
@@ -303,7 +304,7 @@ impl Hub {
             }
             Command::Certificate(fingerprint) => {
                 if let Some(session) = self.sessions.get_mut(&from) {
-                    session.fingerprint = Some(fingerprint);
+                    session.fingerprint = Some(Box::new(fingerprint));
                 }
             }
             Command::WrongProof { account } => self.scram_failed(now, from, &account),

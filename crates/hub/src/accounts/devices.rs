@@ -19,7 +19,7 @@ impl Hub {
         if session.user.is_some() || session.origin.dialect != Dialect::Irc || login.leg != Leg::Both {
             return None;
         }
-        let is_own = |user: &&User| {
+        let is_own = |user: &User| {
             let is_called = Key::of(user.card.name.as_str()) == Key::of(name.as_str());
             user.present
                 && user.card.dialect == Dialect::Irc
@@ -27,8 +27,9 @@ impl Hub {
                 && (is_called || Key::of(name.as_str()) == account)
         };
         // Most logins are of somebody who isn't here.
-        let holder = self.directory.holder(name).and_then(|user| self.users.get(&user)).filter(is_own);
-        holder.or_else(|| self.users.values().find(is_own)).map(|user| user.card.user())
+        let holder =
+            self.directory.holder(name).and_then(|user| self.users.get(&user)).filter(|user| is_own(user));
+        holder.or_else(|| self.users.values().find(|user| is_own(user))).map(|user| user.card.user())
     }
 
     /// One more session of a user who is here already.
@@ -153,7 +154,12 @@ impl Hub {
     }
 
     /// A device goes: it has been shown everything up to now.
-    pub(crate) fn end_device(&mut self, identity: Option<Identity>, rooms: &[RoomId], fx: &mut Vec<Effect>) {
+    pub(crate) fn end_device(
+        &mut self,
+        identity: Option<Box<Identity>>,
+        rooms: &[RoomId],
+        fx: &mut Vec<Effect>,
+    ) {
         let Some(identity) = identity.filter(|_| self.config.keeps) else { return };
         let last = Some(self.last_event);
         let places: Vec<_> =

@@ -136,7 +136,7 @@ impl Hub {
             self.may_change_account(from)?;
         }
         let session = self.sessions.get_mut(&from).ok_or(Refusal::NotLoggedIn)?;
-        session.identity = Some(identity);
+        session.identity = Some(Box::new(identity));
         if let Some(user) = session.user {
             self.set_account(now, user, Some(account.into()), fx);
             self.see_everything(from, user, fx);
@@ -222,7 +222,8 @@ impl Hub {
         let account: Arc<str> = account.name.as_str().into();
         // Who is here already is who it is.
         if let Some(session) = self.sessions.get_mut(&from).filter(|session| session.user.is_none()) {
-            session.identity = Some(Identity { account: account.clone(), device: "".into() });
+            let identity = Identity { account: account.clone(), device: "".into() };
+            session.identity = Some(Box::new(identity));
         }
         Ok(Some(account.to_string()))
     }

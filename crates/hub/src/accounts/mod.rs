@@ -285,7 +285,7 @@ impl Hub {
 
     /// The account that a session is logged in to.
     pub(crate) fn identity(&self, session: SessionId) -> Option<&Identity> {
-        self.sessions.get(&session)?.identity.as_ref()
+        self.sessions.get(&session)?.identity.as_deref()
     }
 
     /// Whether a name belongs to an account that this session isn't logged in to.

@@ -160,7 +160,8 @@ impl Hub {
     fn sessions_of(&self, account: &str) -> Vec<SessionId> {
         let key = Key::of(account);
         let is = |identity: &Identity| Key::of(&identity.account) == key;
-        let sessions = self.sessions.iter().filter(|(_, session)| session.identity.as_ref().is_some_and(is));
+        let sessions =
+            self.sessions.iter().filter(|(_, session)| session.identity.as_deref().is_some_and(is));
         sessions.map(|(id, _)| *id).collect()
     }
 

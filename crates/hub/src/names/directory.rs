@@ -5,15 +5,42 @@ use std::collections::BTreeMap;
 use super::{Dialect, Key, Name, Namespace};
 use crate::{Card, Refusal, UserId};
 
-/// A user's names where they differ from the canonical one, by [`Namespace::index`].
-pub(crate) type WireNames = [Option<Box<str>>; Namespace::ALL.len()];
+/// A user's names where they differ from the canonical one. Every user has some, and nearly all have the same, so
+/// they are in one piece.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WireNames {
+    text: Box<str>,
+    /// Where the name in each namespace ends, by [`Namespace::index`]. One without text is the canonical name.
+    ends: [u16; Namespace::ALL.len()],
+}
+
+impl WireNames {
+    /// The names that `name` gives, one namespace after the other.
+    pub(crate) fn new(mut name: impl FnMut(Namespace) -> Option<String>) -> Self {
+        let mut text = String::new();
+        let ends = Namespace::ALL.map(|space| {
+            text.push_str(&name(space).unwrap_or_default());
+            // Names have a few dozen characters.
+            text.len() as u16
+        });
+        Self { text: text.into(), ends }
+    }
+
+    /// The name in one namespace, unless it is the canonical one.
+    pub(crate) fn get(&self, space: Namespace) -> Option<&str> {
+        let start = space.index().checked_sub(1).map_or(0, |before| self.ends[before]);
+        let name = self.text.get(usize::from(start)..usize::from(self.ends[space.index()]))?;
+        (!name.is_empty()).then_some(name)
+    }
+}
 
 /// The names in use. A canonical name is legal in most namespaces; only where it isn't, or where somebody has it
 /// already as a derived name, does its user get a wire name of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     canonical: BTreeMap<Key, UserId>,
-    wire: BTreeMap<(Namespace, Key), UserId>,
+    /// By [`Namespace::index`].
+    wire: [BTreeMap<Key, UserId>; Namespace::ALL.len()],
 }
 
 impl Directory {
@@ -33,22 +60,19 @@ impl Directory {
             return Err(taken(name.as_str()));
         }
         let key = Key::of(name.as_str());
-        let mut names = WireNames::default();
         if let Some(handle) = handle {
-            let slot = (Namespace::MucaUid, Key::of(handle));
-            if self.wire.contains_key(&slot) {
+            let uids = &mut self.wire[Namespace::MucaUid.index()];
+            let key = Key::of(handle);
+            if uids.contains_key(&key) {
                 return Err(taken(handle));
             }
-            self.wire.insert(slot, user);
-            names[Namespace::MucaUid.index()] = Some(handle.into());
+            uids.insert(key, user);
         }
         self.canonical.insert(key.clone(), user);
-        for space in Namespace::ALL {
-            if names[space.index()].is_none() {
-                names[space.index()] = self.wire_name(user, name, &key, dialect, space);
-            }
-        }
-        Ok(names)
+        Ok(WireNames::new(|space| match handle {
+            Some(handle) if space == Namespace::MucaUid => Some(handle.to_owned()),
+            _ => self.wire_name(user, name, &key, dialect, space),
+        }))
     }
 
     /// Gives a user another name in place of the one it has.
@@ -59,7 +83,7 @@ impl Directory {
         let (user, dialect) = (card.user(), card.dialect());
         let key = Key::of(name.as_str());
         let others = |holder: Option<&UserId>| holder.is_some_and(|holder| *holder != user);
-        if others(self.canonical.get(&key)) || others(self.wire.get(&(dialect.namespace(), key))) {
+        if others(self.canonical.get(&key)) || others(self.spelled(dialect.namespace()).get(&key)) {
             return Err(Refusal::NameTaken { name: name.as_str().to_owned() });
         }
         self.leave(&card.name, &card.wire);
@@ -69,7 +93,12 @@ impl Directory {
     /// Whether somebody has the name, be it only as the wire name that `dialect` shows.
     pub(crate) fn is_taken(&self, name: &Name, dialect: Dialect) -> bool {
         let key = Key::of(name.as_str());
-        self.canonical.contains_key(&key) || self.wire.contains_key(&(dialect.namespace(), key))
+        self.canonical.contains_key(&key) || self.spelled(dialect.namespace()).contains_key(&key)
+    }
+
+    /// The wire names of one namespace.
+    fn spelled(&self, space: Namespace) -> &BTreeMap<Key, UserId> {
+        &self.wire[space.index()]
     }
 
     /// Finds a user's name in one namespace and enters it if it isn't the canonical one.
@@ -80,19 +109,20 @@ impl Directory {
         key: &Key,
         dialect: Dialect,
         space: Namespace,
-    ) -> Option<Box<str>> {
-        if space.is_legal(name.as_str()) && !self.wire.contains_key(&(space, key.clone())) {
+    ) -> Option<String> {
+        let wire = &mut self.wire[space.index()];
+        if space.is_legal(name.as_str()) && !wire.contains_key(key) {
             return None;
         }
         let mut number = 1;
         loop {
             let derived = space.derive(name.as_str(), dialect, number);
-            let slot = (space, Key::of(&derived));
-            let free = !self.wire.contains_key(&slot)
-                && self.canonical.get(&slot.1).is_none_or(|holder| *holder == user);
+            let key = Key::of(&derived);
+            let free =
+                !wire.contains_key(&key) && self.canonical.get(&key).is_none_or(|holder| *holder == user);
             if free {
-                self.wire.insert(slot, user);
-                return Some(derived.into());
+                wire.insert(key, user);
+                return Some(derived);
             }
             number += 1;
         }
@@ -101,8 +131,7 @@ impl Directory {
     /// The user whom `spelled` means when it is written in `space`.
     pub(crate) fn find(&self, space: Namespace, spelled: &str) -> Option<UserId> {
         let key = Key::of(spelled);
-        let canonical = self.canonical.get(&key).copied();
-        self.wire.get(&(space, key)).copied().or(canonical)
+        self.spelled(space).get(&key).or_else(|| self.canonical.get(&key)).copied()
     }
 
     /// Whether the canonical name is somebody's.
@@ -113,9 +142,9 @@ impl Directory {
     /// Frees a user's names.
     pub(crate) fn leave(&mut self, name: &Name, names: &WireNames) {
         self.canonical.remove(&Key::of(name.as_str()));
-        for (space, wire) in Namespace::ALL.into_iter().zip(names) {
-            if let Some(wire) = wire {
-                self.wire.remove(&(space, Key::of(wire)));
+        for space in Namespace::ALL {
+            if let Some(name) = names.get(space) {
+                self.wire[space.index()].remove(&Key::of(name));
             }
         }
     }
@@ -146,7 +175,7 @@ mod tests {
     fn a_wire_name_reaches_its_user_and_stays_unique() {
         let mut directory = Directory::default();
         let ana = enter(&mut directory, 1, "Ana María", Dialect::Tmp).unwrap();
-        assert_eq!(ana[Namespace::Alphanumeric.index()].as_deref(), Some("AnaMaria"));
+        assert_eq!(ana.get(Namespace::Alphanumeric), Some("AnaMaria"));
         assert_eq!(directory.find(Namespace::Alphanumeric, "anamaria"), Some(UserId(1)));
         assert_eq!(directory.find(Namespace::Rooms, "anamaria"), None);
         assert_eq!(directory.find(Namespace::Rooms, "ana maría"), Some(UserId(1)));
@@ -154,7 +183,7 @@ mod tests {
         // In messenger the name is Ana's now; elsewhere it is free, and then gets a number there.
         assert!(enter(&mut directory, 2, "AnaMaria", Dialect::Messenger).is_err());
         let other = enter(&mut directory, 2, "AnaMaria", Dialect::Rooms).unwrap();
-        assert_eq!(other[Namespace::Alphanumeric.index()].as_deref(), Some("AnaMaria2"));
+        assert_eq!(other.get(Namespace::Alphanumeric), Some("AnaMaria2"));
         assert_eq!(directory.find(Namespace::Alphanumeric, "AnaMaria"), Some(UserId(1)));
         assert_eq!(directory.find(Namespace::Alphanumeric, "AnaMaria2"), Some(UserId(2)));
         assert_eq!(directory.find(Namespace::Rooms, "AnaMaria"), Some(UserId(2)));
@@ -166,7 +195,7 @@ mod tests {
         let name = Name::new("Ana María").unwrap();
         let names = directory.enter(UserId(1), &name, None, Dialect::Tmp).unwrap();
         directory.leave(&name, &names);
-        assert!(directory.canonical.is_empty() && directory.wire.is_empty());
+        assert!(directory.canonical.is_empty() && directory.wire.iter().all(BTreeMap::is_empty));
     }
 
     #[test]
@@ -178,7 +207,7 @@ mod tests {
         assert!(directory.enter(UserId(2), &mal, Some("BOB@rooms"), Dialect::Muca).is_err());
         assert_eq!(directory.holder(&mal), None);
         let bob = enter(&mut directory, 3, "bob", Dialect::Rooms).unwrap();
-        assert_eq!(bob[Namespace::MucaUid.index()].as_deref(), Some("bob2@rooms"));
+        assert_eq!(bob.get(Namespace::MucaUid), Some("bob2@rooms"));
     }
 
     #[test]
@@ -186,6 +215,6 @@ mod tests {
         let mut directory = Directory::default();
         enter(&mut directory, 1, "AnaMaria", Dialect::Rooms).unwrap();
         let ana = enter(&mut directory, 2, "Ana María", Dialect::Tmp).unwrap();
-        assert_eq!(ana[Namespace::Alphanumeric.index()].as_deref(), Some("AnaMaria2"));
+        assert_eq!(ana.get(Namespace::Alphanumeric), Some("AnaMaria2"));
     }
 }

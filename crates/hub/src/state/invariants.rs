@@ -161,11 +161,15 @@ impl Run {
                 // One that waits for a name takes it when that becomes free, and goes when it is told.
                 self.hub.waiting.clear();
                 self.hub.end_from(self.now, |from| from == address, "", &mut fx);
-                let is_left = |user: &&User| {
+                let is_left = |user: &User| {
                     let sessions = user.sessions.iter().map(|session| self.hub.sessions[session].origin);
                     user.origin.address == address && sessions.clone().all(|origin| origin.address == address)
                 };
-                assert_eq!(self.hub.users.values().filter(is_left).count(), 0, "somebody from there is here");
+                assert_eq!(
+                    self.hub.users.values().filter(|user| is_left(user)).count(),
+                    0,
+                    "somebody from there is here"
+                );
             }
             Step::CloseRoom(room) => {
                 if self.hub.close_room(self.now, &room_name(room), "", &mut fx).is_ok() {
