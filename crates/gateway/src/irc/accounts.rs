@@ -80,7 +80,9 @@ impl IrcSession {
             }),
             Sasl::External(_) => external::parse(&message).map(|account| {
                 let account = account.map(str::to_owned);
-                self.certificate.map(|fingerprint| Proof::Certificate { account, fingerprint })
+                self.certificate
+                    .as_deref()
+                    .map(|fingerprint| Proof::Certificate { account, fingerprint: *fingerprint })
             }),
             Sasl::ScramEnd(_, account) => Ok(Some(Proof::Scram { account: std::mem::take(account) })),
             Sasl::ScramFirst(_) | Sasl::ScramFinal(..) | Sasl::ScramKeys(_) => {

@@ -82,7 +82,12 @@ impl Flow {
             (Pending::Asked(asked), reply) => asked.is_recall() == matches!(reply, Reply::Recalled(_)),
         };
         let at = self.pending.iter().position(is_it)?;
-        match self.pending.remove(at) {
+        let answered = self.pending.remove(at);
+        if self.pending.is_empty() {
+            // Most sessions are idle most of the time.
+            self.pending = VecDeque::new();
+        }
+        match answered {
             Some(Pending::Asked(asked)) => Some(asked),
             Some(Pending::Lines(_)) | None => None,
         }

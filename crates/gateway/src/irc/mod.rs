@@ -71,14 +71,14 @@ pub struct IrcSession {
     /// The client has closed its side; what it said before is still done.
     ended: bool,
     /// What the client's certificate is known by.
-    certificate: Option<Fingerprint>,
+    certificate: Option<Box<Fingerprint>>,
     /// An authentication that is under way.
     sasl: Option<Box<accounts::Sasl>>,
 }
 
 enum State {
     Registering(Box<Registering>),
-    Active(Box<Active>),
+    Active(Active),
     Closed,
 }
 
@@ -127,7 +127,7 @@ impl IrcSession {
             batches: 0,
             playback: None,
             ended: false,
-            certificate,
+            certificate: certificate.map(Box::new),
             sasl: None,
         }
     }
@@ -369,8 +369,8 @@ impl IrcSession {
 
 impl Session for IrcSession {
     fn on_open(&mut self, _: Now, out: &mut Outbox) {
-        if let Some(fingerprint) = self.certificate {
-            out.command(Command::Certificate(fingerprint));
+        if let Some(fingerprint) = &self.certificate {
+            out.command(Command::Certificate(**fingerprint));
         }
     }
 

@@ -205,7 +205,7 @@ impl IrcSession {
         let State::Registering(registering) = &mut self.state else { return };
         let metadata = std::mem::take(&mut registering.metadata);
         let hostmask = card.hostmask();
-        self.state = State::Active(Box::new(Active { card, session, rooms: Vec::new(), batch: None }));
+        self.state = State::Active(Active { card, session, rooms: Vec::new(), batch: None });
         self.playback_begins(cx.now);
         let settings = self.settings.clone();
         let (name, network) = (&settings.irc_name, &settings.irc_network);
