@@ -115,6 +115,9 @@ pub struct Settings {
     pub irc_sts: Option<Sts>,
     /// When the server was started: milliseconds since 1970.
     pub started_ms: u64,
+    /// What IRC clients are told when they register, made of the rest.
+    #[doc(hidden)]
+    pub irc_greeting: crate::irc::Greeting,
 }
 
 /// How many lines a client may send.
@@ -190,6 +193,7 @@ impl Default for Settings {
             irc_limits: IrcLimits::of(&hub::HubConfig::default()),
             irc_sts: None,
             started_ms: 0,
+            irc_greeting: crate::irc::Greeting::default(),
         }
     }
 }

@@ -118,8 +118,9 @@ impl IrcSession {
     /// How many there are.
     pub(super) fn send_lusers(&mut self, cx: &mut Call<'_>, asked: &Asked, census: &Census) {
         let visible = census.users.saturating_sub(census.invisible);
-        let text = format!("There are {visible} users and {} invisible on 1 servers", census.invisible);
-        self.numeric(cx, Numeric::RPL_LUSERCLIENT).trailing(&text);
+        let invisible = census.invisible;
+        self.numeric(cx, Numeric::RPL_LUSERCLIENT)
+            .trailing_args(format_args!("There are {visible} users and {invisible} invisible on 1 servers"));
         for (numeric, count, text) in [
             (Numeric::RPL_LUSEROP, census.operators, "operator(s) online"),
             (Numeric::RPL_LUSERUNKNOWN, census.unknown, "unknown connection(s)"),
@@ -127,12 +128,12 @@ impl IrcSession {
         ] {
             self.numeric(cx, numeric).param(&count.to_string()).trailing(text);
         }
-        let text = format!("I have {} clients and 0 servers", census.users);
-        self.numeric(cx, Numeric::RPL_LUSERME).trailing(&text);
+        self.numeric(cx, Numeric::RPL_LUSERME)
+            .trailing_args(format_args!("I have {} clients and 0 servers", census.users));
         let (users, most) = (census.users.to_string(), census.users_most.to_string());
         for (numeric, scope) in [(Numeric::RPL_LOCALUSERS, "local"), (Numeric::RPL_GLOBALUSERS, "global")] {
-            let text = format!("Current {scope} users {users}, max {most}");
-            self.numeric(cx, numeric).param(&users).param(&most).trailing(&text);
+            let line = self.numeric(cx, numeric).param(&users).param(&most);
+            line.trailing_args(format_args!("Current {scope} users {users}, max {most}"));
         }
         if let Asked::Lusers { welcome: true } = asked {
             self.send_motd(cx);

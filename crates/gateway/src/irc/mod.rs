@@ -9,6 +9,7 @@ mod batch;
 mod caps;
 mod events;
 mod flow;
+mod greeting;
 mod history;
 mod info;
 mod isupport;
@@ -38,6 +39,7 @@ use asked::Asked;
 use batch::OpenBatch;
 use caps::Caps;
 use flow::Flow;
+pub use greeting::Greeting;
 use playback::Playback;
 use registration::Registering;
 
@@ -169,14 +171,15 @@ impl IrcSession {
 
     /// A line in the server's name.
     fn server_line<'s>(&'s mut self, cx: &'s mut Call<'_>) -> Writer<'s> {
-        let settings = self.settings.clone();
-        self.line(cx).source(&settings.irc_name)
+        let Self { settings, flow, .. } = self;
+        Writer::new(flow.sink(cx.answering, &mut cx.lines)).source(&settings.irc_name)
     }
 
     /// A numeric, up to its first parameter.
     fn numeric<'s>(&'s mut self, cx: &'s mut Call<'_>, numeric: Numeric) -> Writer<'s> {
-        let (settings, target) = (self.settings.clone(), self.target());
-        self.line(cx).source(&settings.irc_name).numeric(numeric, &target)
+        let Self { settings, flow, state, .. } = self;
+        let line = Writer::new(flow.sink(cx.answering, &mut cx.lines)).source(&settings.irc_name);
+        line.numeric(numeric, nick_of(state))
     }
 
     /// A standard reply: `FAIL`, with what it is about. Only commands whose specifications have these use them, so
@@ -188,11 +191,7 @@ impl IrcSession {
 
     /// How the client is addressed.
     fn target(&self) -> String {
-        match &self.state {
-            State::Active(active) => wire::nick(&active.card).to_owned(),
-            State::Registering(registering) => registering.nick.clone().unwrap_or_else(|| "*".to_owned()),
-            State::Closed => "*".to_owned(),
-        }
+        nick_of(&self.state).to_owned()
     }
 
     /// Asks the hub.
@@ -364,6 +363,15 @@ impl IrcSession {
         // Whatever waits is not answered any more, but what was written is.
         self.flow.abandon(&self.settings.irc_name, &mut self.batches, &mut cx.lines);
         cx.out.close(close);
+    }
+}
+
+/// How a client is addressed.
+fn nick_of(state: &State) -> &str {
+    match state {
+        State::Active(active) => wire::nick(&active.card),
+        State::Registering(registering) => registering.nick.as_deref().unwrap_or("*"),
+        State::Closed => "*",
     }
 }
 

@@ -8,8 +8,9 @@ use proto::irc::{Line, Numeric};
 
 use super::asked::Asked;
 use super::caps::{self, Caps};
+use super::greeting::Greeting;
 use super::metadata::EarlyMetadata;
-use super::{Active, Call, IrcSession, State, isupport, modes, wire};
+use super::{Active, Call, IrcSession, State, nick_of};
 use crate::{Close, Settings};
 
 /// The longest user name, in characters, without its mark.
@@ -208,28 +209,9 @@ impl IrcSession {
         self.state = State::Active(Active { card, session, rooms: Vec::new(), batch: None });
         self.playback_begins(cx.now);
         let settings = self.settings.clone();
-        let (name, network) = (&settings.irc_name, &settings.irc_network);
-        let version = version();
-        let welcome = format!("Welcome to the {network} IRC Network {hostmask}");
-        self.numeric(cx, Numeric::RPL_WELCOME).trailing(&welcome);
-        let host = format!("Your host is {name}, running version {version}");
-        self.numeric(cx, Numeric::RPL_YOURHOST).trailing(&host);
-        let created = format!("This server was started {}", wire::time(settings.started_ms));
-        self.numeric(cx, Numeric::RPL_CREATED).trailing(&created);
-        self.numeric(cx, Numeric::RPL_MYINFO)
-            .param(name)
-            .param(&version)
-            .param(modes::USER_LETTERS)
-            .param(modes::ROOM_LETTERS)
-            .param(modes::ROOM_LETTERS_WITH_PARAM)
-            .end();
-        for tokens in isupport::lines(&settings) {
-            let line = self.numeric(cx, Numeric::RPL_ISUPPORT);
-            tokens
-                .iter()
-                .fold(line, |line, token| line.param(token))
-                .trailing("are supported by this server");
-        }
+        let welcome = ["Welcome to the ", &settings.irc_network, " IRC Network ", &hostmask];
+        self.numeric(cx, Numeric::RPL_WELCOME).trailing_parts(welcome);
+        Greeting::write(&settings, nick_of(&self.state), self.flow.sink(cx.answering, &mut cx.lines));
         self.send_early_metadata(cx, metadata);
         self.ask(cx, Asked::Lusers { welcome: true }, Command::Ask(Query::Census));
     }

@@ -1,5 +1,8 @@
 //! Writing messages: straight into the buffer, in one go.
 
+use std::fmt;
+use std::io::Write as _;
+
 use super::tags::escape_into;
 use super::{LINE_BYTES_MAX, Numeric};
 
@@ -134,6 +137,22 @@ impl<'b> Writer<'b> {
         self.end();
     }
 
+    /// The last parameter, behind a colon, as it is formatted.
+    pub fn trailing_args(mut self, text: fmt::Arguments<'_>) {
+        self.out.extend_from_slice(b" :");
+        let start = self.out.len();
+        // Writing to memory can't fail.
+        let _ = self.out.write_fmt(text);
+        self.clean(start);
+        self.end();
+    }
+
+    /// All the rest of the line, as another writer has written it.
+    pub fn rest(self, rest: &str) {
+        self.out.extend_from_slice(rest.as_bytes());
+        self.end();
+    }
+
     /// Nothing more.
     pub fn end(self) {
         let body = self.body.unwrap_or(self.start);
@@ -153,8 +172,14 @@ impl<'b> Writer<'b> {
     fn text(&mut self, text: &str) {
         let start = self.out.len();
         self.out.extend_from_slice(text.as_bytes());
-        if memchr::memchr3(b'\r', b'\n', 0, text.as_bytes()).is_some() {
-            for byte in self.out.get_mut(start..).unwrap_or_default() {
+        self.clean(start);
+    }
+
+    /// Takes what would end the line out of what was written since `start`.
+    fn clean(&mut self, start: usize) {
+        let text = self.out.get_mut(start..).unwrap_or_default();
+        if memchr::memchr3(b'\r', b'\n', 0, text).is_some() {
+            for byte in text {
                 if matches!(byte, b'\r' | b'\n' | 0) {
                     *byte = b' ';
                 }
@@ -194,6 +219,8 @@ mod tests {
             ":irc.example 001 ana :Welcome\r\n"
         );
         assert_eq!(written(|w| w.command("PING").end()), "PING\r\n");
+        assert_eq!(written(|w| w.command("X").trailing_args(format_args!("{}{}", 1, "\r\n"))), "X :1  \r\n");
+        assert_eq!(written(|w| w.command("X").rest(" a :b")), "X a :b\r\n");
         assert_eq!(
             written(|w| w.command("X").param("").param(":a b\n").trailing("\r\n")),
             "X * _:a_b_ :  \r\n"
