@@ -38,7 +38,7 @@ impl Hub {
 
     /// Answers a login, now or as soon as it is known whether its name becomes free.
     pub(crate) fn try_login(&mut self, now: Now, waiting: Waiting, fx: &mut Vec<Effect>) {
-        let answer = self.login(now, waiting.session, waiting.login.clone(), fx);
+        let answer = self.login(now, waiting.session, &waiting.login, fx);
         if matches!(answer, Err(Refusal::NameTaken { .. })) && waiting.until > now.at {
             self.waiting.push_back(waiting);
         } else {
@@ -63,7 +63,7 @@ impl Hub {
         &mut self,
         now: Now,
         from: SessionId,
-        login: Login,
+        login: &Login,
         fx: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
         let with_password = self.login_with_password(now, from, &login.name)?;
@@ -73,7 +73,7 @@ impl Hub {
         }
         let username = login.profile.as_deref().map(|profile| profile.username.as_str());
         self.begin_device(from, username, login.replay);
-        if let Some(user) = self.own_other_self(from, &name, &login) {
+        if let Some(user) = self.own_other_self(from, &name, login) {
             return self.add_device(from, user);
         }
         let room = match &login.entrance {
@@ -98,9 +98,14 @@ impl Hub {
         }
         let user = match other_leg {
             Some(user) => user,
-            None => {
-                self.enter(now, &name, login.handle.as_deref(), (origin, account), room, login.profile)?
-            }
+            None => self.enter(
+                now,
+                &name,
+                login.handle.as_deref(),
+                (origin, account),
+                room,
+                login.profile.as_deref(),
+            )?,
         };
         let Some(session) = self.sessions.get_mut(&from) else { return Err(Refusal::NotLoggedIn) };
         // One connection may take both of a user's directions, one after the other.
@@ -166,7 +171,7 @@ impl Hub {
         handle: Option<&str>,
         (origin, account): (Origin, Option<Arc<str>>),
         room: Option<RoomName>,
-        profile: Option<Box<ClientProfile>>,
+        profile: Option<&ClientProfile>,
     ) -> Result<UserId, Refusal> {
         if self.users.len() >= self.config.users_max {
             return Err(Refusal::ServerFull { what: "users" });
@@ -179,12 +184,12 @@ impl Hub {
         }
         let user = UserId(self.next_id());
         let wire = self.directory.enter(user, name, handle, origin.dialect)?;
-        let metadata = profile.as_deref().and_then(|profile| crate::metadata::first(&profile.metadata));
-        let (away, flags) = match &profile {
+        let metadata = profile.and_then(|profile| crate::metadata::first(&profile.metadata));
+        let (away, flags) = match profile {
             Some(profile) => (profile.away.as_deref().map(Into::into), profile.flags),
             None => (None, UserFlags::default()),
         };
-        let profile = self.profile(origin, profile.as_deref(), account);
+        let profile = self.profile(origin, profile, account);
         let card = Arc::new(Card { user, name: name.clone(), dialect: origin.dialect, wire, profile });
         self.users.insert(
             user,

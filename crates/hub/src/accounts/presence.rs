@@ -133,8 +133,7 @@ impl Hub {
                 flags: UserFlags::empty(),
                 metadata: Vec::new(),
             };
-            let entered =
-                self.enter(now, &name, None, (origin, Some(account)), None, Some(Box::new(profile)));
+            let entered = self.enter(now, &name, None, (origin, Some(account)), None, Some(&profile));
             let Ok(user) = entered else { continue };
             // Nobody is here to be told.
             let mut fx = Vec::new();

@@ -133,7 +133,10 @@ static PLAIN: LazyLock<[Box<str>; 128]> = LazyLock::new(|| {
 
 /// Whether a character can't be seen, or is none.
 pub(crate) fn is_invisible(c: char) -> bool {
-    c.general_category_group() == GeneralCategoryGroup::Other
+    match c.is_ascii() {
+        true => c.is_ascii_control(),
+        false => c.general_category_group() == GeneralCategoryGroup::Other,
+    }
 }
 
 fn canonical(wanted: &str, chars_max: usize) -> Result<String, &'static str> {
@@ -142,7 +145,8 @@ fn canonical(wanted: &str, chars_max: usize) -> Result<String, &'static str> {
         if !name.is_empty() {
             name.push(' ');
         }
-        name.extend(word.nfc());
+        // ASCII is composed already.
+        if word.is_ascii() { name.push_str(word) } else { name.extend(word.nfc()) }
     }
     if name.is_empty() {
         return Err("it is empty");
