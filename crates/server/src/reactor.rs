@@ -312,9 +312,10 @@ impl Reactor {
 
     fn remove(&mut self, slot: usize) {
         let mut conn = self.conns.remove(slot);
-        let _ = self.poll.registry().deregister(&mut conn.socket);
         self.forget(&mut conn);
         if let Stage::Web(read) = std::mem::replace(&mut conn.stage, Stage::Closing) {
+            // A socket that is closed isn't watched any more; one that lives on has to be let go of.
+            let _ = self.poll.registry().deregister(&mut conn.socket);
             let Conn { socket, peer, tls, .. } = *conn;
             self.turn.shared.web.visit(Visitor { socket: socket.into(), peer, tls, read });
         }
