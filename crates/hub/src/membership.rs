@@ -273,10 +273,8 @@ impl Hub {
     pub(crate) fn quit_rooms(&mut self, now: Now, user: UserId, reason: &str, fx: &mut Vec<Effect>) {
         let Some(entry) = self.users.get(&user) else { return };
         let (who, rooms) = (entry.card.clone(), entry.rooms.clone());
-        let own: SmallVec<[SessionId; 2]> = entry.sessions.iter().copied().collect();
         let mut to: Option<Audience> = None;
         for id in rooms {
-            let audience = self.rooms.get_mut(&id).map(Room::audience);
             let told = self.take_out(user, id, fx).unwrap_or_default();
             // A room whose last member goes is gone.
             if self.rooms.get(&id).is_none_or(|room| room.len() == 0)
@@ -284,12 +282,12 @@ impl Hub {
             {
                 continue;
             }
-            to = join_audiences(to, audience);
+            // Those who are left, which doesn't have to be made again for what happens next.
+            to = join_audiences(to, self.rooms.get_mut(&id).map(Room::audience));
         }
         let Some(to) = to else { return };
-        let rest: Arc<[_]> = to.sessions().iter().copied().filter(|to| !own.contains(to)).collect();
         let event = self.event(now, Kind::Quit { who, reason: reason.into() });
-        self.deliver_to(Audience::Many(rest), event, fx);
+        self.deliver_to(to, event, fx);
     }
 
     /// Everybody who shares a room with a user and knows it to be there, each session once, its own included.
