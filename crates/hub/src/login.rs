@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use crate::card::Profile;
-use crate::chanserv::CHANSERV;
 use crate::names::Key;
-use crate::services::NICKSERV;
 use crate::state::{Session, User};
 use crate::{
     Card, ClientProfile, Dialect, Effect, Entrance, Hub, Leg, Login, Name, News, Now, Origin, Privileges,
@@ -158,9 +156,7 @@ impl Hub {
 
     /// Whether a name is the server's own.
     pub(crate) fn is_reserved(&self, name: &Name) -> bool {
-        let key = Key::of(name.as_str());
-        key == Key::of(&self.config.server_name)
-            || [NICKSERV, CHANSERV].iter().any(|service| key == Key::of(service))
+        self.reserved.contains(&Key::of(name.as_str()))
     }
 
     /// Makes a user, not yet present.

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::accounts::{Accounts, Identity};
+use crate::chanserv::CHANSERV;
 use crate::login::Waiting;
 use crate::markers::Markers;
 use crate::metadata::Wants;
@@ -19,6 +20,7 @@ use crate::rendezvous::Rendezvous;
 use crate::room::Room;
 use crate::roster::Roster;
 use crate::say::Receipts;
+use crate::services::NICKSERV;
 use crate::watch::Watches;
 use crate::{
     Audience, Card, Census, Command, Effect, Event, EventId, Fingerprint, Former, HubConfig, Kind, Leg, Name,
@@ -32,6 +34,8 @@ pub struct Hub {
     pub(crate) config: HubConfig,
     rate: RateLimit,
     pub(crate) directory: Directory,
+    /// Names that nobody can have.
+    pub(crate) reserved: [Key; 3],
     /// What is in a map of many is in a box: a map has room for more than is in it.
     pub(crate) sessions: FxHashMap<SessionId, Box<Session>>,
     /// Ordered by arrival, because ids grow.
@@ -140,6 +144,7 @@ impl Hub {
         let mut hub = Self {
             rate: RateLimit::new(burst, period),
             directory: Directory::default(),
+            reserved: [&config.server_name, NICKSERV, CHANSERV].map(Key::of),
             sessions: FxHashMap::default(),
             users: BTreeMap::new(),
             rooms: FxHashMap::default(),
