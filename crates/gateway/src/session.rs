@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hub::{Now, Reply, Shared};
 
 use crate::Outbox;
@@ -34,6 +35,13 @@ pub trait Session: Send {
 
     /// Something happened that concerns this session's user.
     fn on_event(&mut self, now: Now, event: &Shared, out: &mut Outbox);
+
+    /// What [`Session::on_event`] would write, if to write it, message by message, were all that it would do. Then it
+    /// need not be called: most of what a server does is this, and it wants neither an outbox nor a look at timers.
+    fn ready<'e>(&self, event: &'e Shared) -> Option<&'e [Bytes]> {
+        let _ = event;
+        None
+    }
 
     /// The hub answers.
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox);

@@ -9,7 +9,11 @@ use crate::Refusal;
 /// Control characters are kept, because some dialects give them meaning. A dialect that shows text on a
 /// terminal removes them when it encodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text(Arc<str>);
+pub struct Text {
+    text: Arc<str>,
+    /// Whether it has more than one line.
+    has_lines: bool,
+}
 
 impl Text {
     /// Checks a text.
@@ -23,18 +27,24 @@ impl Text {
         if text.len() > bytes_max {
             return Err(Refusal::TextTooLong { bytes: text.len(), bytes_max });
         }
-        Ok(Self(text.into()))
+        Ok(Self::kept(text))
     }
 
     /// A text that was checked when it was said.
     #[must_use]
     pub fn kept(text: &str) -> Self {
-        Self(text.into())
+        Self { has_lines: text.contains('\n'), text: text.into() }
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether it has more than one line.
+    #[must_use]
+    pub fn has_lines(&self) -> bool {
+        self.has_lines
     }
 }

@@ -26,6 +26,7 @@ mod bans;
 mod config;
 mod conn;
 mod drain;
+mod handout;
 mod http;
 mod inbox;
 mod intake;

@@ -37,7 +37,7 @@ impl Header {
         Self { bytes, start: 0, end: len as u8 }
     }
 
-    fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes[usize::from(self.start)..usize::from(self.end)]
     }
 }

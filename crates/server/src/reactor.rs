@@ -13,12 +13,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hub::{CallId, Effect, SessionId, Shared as Event};
+use hub::{CallId, Effect, SessionId};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use crate::conn::{Conn, Stage};
+use crate::handout::Run;
 use crate::http::Visitor;
 use crate::inbox::{Newcomer, News};
 use crate::listen::Door;
@@ -60,6 +61,7 @@ pub(crate) struct Reactor {
     buffer: Box<[u8]>,
     news: Vec<News>,
     fx: Vec<Effect>,
+    run: Run,
 }
 
 impl Reactor {
@@ -77,6 +79,7 @@ impl Reactor {
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             news: Vec::new(),
             fx: Vec::new(),
+            run: Run::default(),
         };
         if let Some(door) = &mut reactor.door {
             door.register(reactor.poll.registry(), |index| Token(LISTENERS - index))?;
@@ -270,29 +273,25 @@ impl Reactor {
     fn hand_out(&mut self) {
         let mut news = std::mem::take(&mut self.news);
         self.turn.shared.inboxes[usize::from(self.shard)].take(&mut news);
+        let mut run = std::mem::take(&mut self.run);
         for item in news.drain(..) {
-            match item {
-                News::Deliver { to, event } => self.deliver(to.sessions(), &event),
-                News::Reply { to, reply } => {
+            let Some(item) = run.take(item) else { continue };
+            run.hand_out(self.shard, &mut self.conns, &mut self.turn);
+            // The first of the next run, or nothing that runs hold.
+            match run.take(item) {
+                None => {}
+                Some(News::Reply { to, reply }) => {
                     if let Some(conn) = find(&mut self.conns, to) {
                         conn.on_reply(reply, &mut self.turn);
                     }
                 }
-                News::Ring { call, address } => self.ring(call, address.into()),
-                News::Newcomer(newcomer) => self.welcome(newcomer),
+                Some(News::Ring { call, address }) => self.ring(call, address.into()),
+                Some(News::Newcomer(newcomer)) => self.welcome(newcomer),
+                Some(News::Deliver { .. }) => debug_assert!(false, "an empty run takes any event"),
             }
         }
-        self.news = news;
-    }
-
-    fn deliver(&mut self, to: &[SessionId], event: &Event) {
-        for session in to {
-            if session.shard() == self.shard
-                && let Some(conn) = find(&mut self.conns, *session)
-            {
-                conn.on_event(event, &mut self.turn);
-            }
-        }
+        run.hand_out(self.shard, &mut self.conns, &mut self.turn);
+        (self.news, self.run) = (news, run);
     }
 
     /// Writes what is queued, and drops what is to be dropped.
@@ -341,7 +340,7 @@ impl Reactor {
 }
 
 /// The connection that a session lives on, unless it is over.
-fn find(conns: &mut Slab<Box<Conn>>, session: SessionId) -> Option<&mut Conn> {
+pub(crate) fn find(conns: &mut Slab<Box<Conn>>, session: SessionId) -> Option<&mut Conn> {
     let conn = conns.get_mut(session.slot() as usize)?;
     (conn.id == session).then_some(conn)
 }

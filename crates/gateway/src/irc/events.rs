@@ -7,7 +7,7 @@ use proto::irc::Numeric;
 use super::asked::Asked;
 use super::caps::Caps;
 use super::{Active, Call, IrcSession, State, wire};
-use crate::Close;
+use crate::{Carrier, Close};
 
 /// What a client is told instead of being told that it was heard.
 const NOT_KEPT: &str = "It was handed out, but it can't be kept now";
@@ -92,6 +92,23 @@ impl IrcSession {
         // Another device of this user has come into a room, or this one has come to it: it is shown around.
         if let Some(room) = shown_around {
             self.show_around(cx, room.channel().to_owned());
+        }
+    }
+
+    /// The lines of a message that is nothing but that to the client: none if it is its own and it wants no echo.
+    pub(super) fn ready_message<'e>(&self, event: &'e Shared) -> Option<&'e [Bytes]> {
+        let (State::Active(active), Carrier::Stream) = (&self.state, self.carrier) else { return None };
+        if !matches!(event.kind, Kind::Message { .. }) {
+            return None;
+        }
+        let mine = event.by == Some(active.session);
+        if mine && (self.flow.is_labeled() || event.is_not_kept()) {
+            return None;
+        }
+        match verdict(active, self.caps, mine, event) {
+            Verdict::Shared => Some(wire::shared(event, self.caps, &self.settings.irc_name)),
+            Verdict::Nothing => Some(&[]),
+            Verdict::Own | Verdict::Both => None,
         }
     }
 

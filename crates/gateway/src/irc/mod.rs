@@ -420,6 +420,10 @@ impl Session for IrcSession {
         self.call(now, out, |session, cx| session.on_happened(cx, event));
     }
 
+    fn ready<'e>(&self, event: &'e Shared) -> Option<&'e [Bytes]> {
+        self.ready_message(event)
+    }
+
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
         self.call(now, out, |session, cx| {
             session.on_answer(cx, reply);

@@ -29,7 +29,7 @@ pub(super) fn time(unix_ms: u64) -> String {
 pub(super) fn that_matter(event: &Event) -> Caps {
     match &event.kind {
         Kind::Message { text, seams, .. }
-            if seams.is_some() || text.as_str().contains('\n') || text.as_str().len() > 300 =>
+            if seams.is_some() || text.has_lines() || text.as_str().len() > 300 =>
         {
             Caps::TAGS | Caps::MULTILINE
         }

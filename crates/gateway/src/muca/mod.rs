@@ -155,10 +155,13 @@ impl MucaSession {
         if plain.from.user() == active.card.user() {
             return;
         }
-        let framing = self.framing();
-        let max = self.settings.legacy_bytes_max;
-        let objects = event.encoded(wire::form(framing), |_| wire::message(&plain, framing, max));
+        let objects = self.objects(event, &plain);
         self.say(now, objects, out);
+    }
+
+    fn objects<'e>(&self, event: &'e Shared, plain: &Plain<'_>) -> &'e [Bytes] {
+        let (framing, max) = (self.framing(), self.settings.legacy_bytes_max);
+        event.encoded(wire::form(framing), |_| wire::message(plain, framing, max))
     }
 
     /// What somebody has done to this client alone.
@@ -251,6 +254,18 @@ impl Session for MucaSession {
             // Of a new name the next LIST tells.
             self.on_plain(now, event, out);
         }
+    }
+
+    fn ready<'e>(&self, event: &'e Shared) -> Option<&'e [Bytes]> {
+        let State::Active(Active { card, held: None, .. }) = &self.state else { return None };
+        let Kind::Message { from, .. } = &event.kind else { return None };
+        if self.framing() != Framing::Length || !self.pacer.is_empty() {
+            return None;
+        }
+        if from.user() == card.user() {
+            return Some(&[]);
+        }
+        Some(self.objects(event, &plain(event, SPACE)?))
     }
 
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {

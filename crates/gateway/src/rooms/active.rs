@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::{Card, Command, Dialect, Namespace, Now, Outcome, Reply, RoomCard, Shared, To, Token};
+use bytes::Bytes;
+use hub::{Card, Command, Kind, Namespace, Now, Outcome, Reply, RoomCard, Shared, To, Token};
 use proto::rooms::{Code, Framing, ServerFrame};
 
 use super::{refusal, wire};
 use crate::pacer::Pacer;
 use crate::plain::{NOT_KEPT, invited, kicked, not_kept};
 use crate::slash::{self, Slash};
-use crate::{Close, Outbox, Settings, form};
+use crate::{Close, Outbox, Settings};
 
 /// Nothing follows `200` for this long: clients compare what one `recv` gave with `200`.
 const AFTER_WELCOME: Duration = Duration::from_millis(100);
@@ -83,15 +84,17 @@ impl Active {
             self.notice(settings, now, words, out);
             return true;
         }
-        let variant = match framing {
-            Framing::Reads => 0,
-            Framing::Lines => 1,
-        };
-        let messages = event.encoded(form(Dialect::Rooms, variant), |event| wire::event(event, framing, max));
-        for message in messages {
+        for message in wire::shared(event, framing, max) {
             self.pacer.push(now, message.clone(), out);
         }
         true
+    }
+
+    /// The lines of a message, if nothing stands before it.
+    pub(super) fn ready<'e>(&self, settings: &Settings, event: &'e Shared) -> Option<&'e [Bytes]> {
+        let plain = matches!(event.kind, Kind::Message { .. }) && !event.is_not_kept();
+        (plain && self.framing == Framing::Lines && self.pacer.is_empty())
+            .then(|| wire::shared(event, self.framing, settings.legacy_bytes_max))
     }
 
     /// Puts the last message behind all others, and gives back what has to be emptied before the end.

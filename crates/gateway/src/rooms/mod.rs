@@ -7,6 +7,7 @@ mod wire;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use hub::{Card, Command, Entrance, Leg, Login, Now, Reply, RoomCard, Shared};
 use proto::rooms::{ClientFrame, Code, Decoder, Framing, ServerFrame};
 
@@ -157,6 +158,13 @@ impl Session for RoomsSession {
             if !active.on_event(&self.settings, now, event, out) {
                 self.leave(now, Close::PutOut, out);
             }
+        }
+    }
+
+    fn ready<'e>(&self, event: &'e Shared) -> Option<&'e [Bytes]> {
+        match &self.state {
+            State::Active(active) => active.ready(&self.settings, event),
+            State::Greeting { .. } | State::Entering { .. } | State::Leaving(_) | State::Closed => None,
         }
     }
 

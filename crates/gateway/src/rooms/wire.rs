@@ -1,9 +1,10 @@
 //! What events look like to rooms clients.
 
 use bytes::{Bytes, BytesMut};
-use hub::{Chunks, Event, Namespace};
+use hub::{Chunks, Dialect, Event, Namespace, Shared};
 use proto::rooms::{Framing, ServerFrame, encode};
 
+use crate::form;
 use crate::plain::{Plain, plain};
 use crate::text;
 
@@ -18,8 +19,17 @@ pub(super) fn message(frame: &ServerFrame, framing: Framing) -> Bytes {
 }
 
 /// An event's messages; none for what the protocol doesn't show.
-pub(super) fn event(event: &Event, framing: Framing, bytes_max: usize) -> Chunks {
+fn event(event: &Event, framing: Framing, bytes_max: usize) -> Chunks {
     plain(event, Namespace::Rooms).map(|plain| said(&plain, framing, bytes_max)).unwrap_or_default()
+}
+
+/// An event's messages, made once for all who are sent the same.
+pub(super) fn shared(event: &Shared, framing: Framing, bytes_max: usize) -> &[Bytes] {
+    let variant = match framing {
+        Framing::Reads => 0,
+        Framing::Lines => 1,
+    };
+    event.encoded(form(Dialect::Rooms, variant), |event| self::event(event, framing, bytes_max))
 }
 
 /// What somebody said, or did.

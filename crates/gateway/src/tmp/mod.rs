@@ -11,7 +11,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hub::{Card, Command, Entrance, Leg, Login, Namespace, Now, Refusal, Reply, RoomCard, Shared};
+use bytes::Bytes;
+use hub::{Card, Command, Entrance, Kind, Leg, Login, Namespace, Now, Refusal, Reply, RoomCard, Shared};
 use proto::ProtocolError;
 use proto::tmp::{ClientFrame, ServerFrame, server};
 
@@ -220,6 +221,12 @@ impl Session for TmpSession {
             return chat::notice(&self.settings, words, out);
         }
         out.wire.extend(event.encoded(wire::form(), wire::encode).iter().cloned());
+    }
+
+    fn ready<'e>(&self, event: &'e Shared) -> Option<&'e [Bytes]> {
+        let plain = matches!(event.kind, Kind::Message { .. }) && !event.is_not_kept();
+        (plain && matches!(self.state, State::Active { .. }))
+            .then(|| event.encoded(wire::form(), wire::encode))
     }
 
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {

@@ -1,0 +1,214 @@
+//! Handing events out, in runs: all that the hub has for the same people, one after the other, is handed to each of
+//! them at once. Where it comes to the same bytes for several, these are put together once and shared.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use gateway::{Carrier, Session};
+use hub::{Audience, Chunks, Reply, SessionId, Shared as Event};
+use slab::Slab;
+use smallvec::SmallVec;
+
+use crate::conn::{Conn, Stage};
+use crate::inbox::News;
+use crate::queue::HEADER_BYTES_MAX;
+use crate::reactor::find;
+use crate::turn::Turn;
+use crate::ws::WebSocket;
+
+/// A run has at most so many events: what is put together is let go of by its slowest reader.
+const EVENTS_MAX: usize = 64;
+/// Sessions that are answered within a run: for these, and only these, everything stays in its order.
+const ANSWERED_MAX: usize = 4;
+/// Kinds of bytes that a run is remembered as: what clients differ in is mostly few things.
+const FORMS_MAX: usize = 8;
+
+/// Events for the same people, and answers in between.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    to: Option<Audience>,
+    events: Vec<Event>,
+    /// Answers, and how many of the events come before each.
+    answers: Vec<(usize, SessionId, Option<Reply>)>,
+    /// Who is answered.
+    answered: SmallVec<[SessionId; ANSWERED_MAX]>,
+    joined: Joined,
+}
+
+impl Run {
+    /// Takes the next of the news, or gives it back: then it doesn't belong to this run.
+    pub(crate) fn take(&mut self, news: News) -> Option<News> {
+        match news {
+            News::Deliver { to, event } => {
+                let same = self.to.as_ref().is_none_or(|known| is_same(known, &to));
+                if !same || self.events.len() == EVENTS_MAX {
+                    return Some(News::Deliver { to, event });
+                }
+                self.to.get_or_insert(to);
+                self.events.push(event);
+            }
+            News::Reply { to, reply } => {
+                if !self.answered.contains(&to) {
+                    if self.events.is_empty() || self.answered.len() == ANSWERED_MAX {
+                        return Some(News::Reply { to, reply });
+                    }
+                    self.answered.push(to);
+                }
+                self.answers.push((self.events.len(), to, Some(reply)));
+            }
+            news @ (News::Ring { .. } | News::Newcomer(_)) => return Some(news),
+        }
+        None
+    }
+
+    /// Hands everything out, and forgets it. `conns` are those of reactor `shard`.
+    pub(crate) fn hand_out(&mut self, shard: u8, conns: &mut Slab<Box<Conn>>, turn: &mut Turn) {
+        let Some(to) = self.to.take() else { return };
+        for &session in to.sessions().iter().filter(|session| session.shard() == shard) {
+            if let Some(conn) = find(conns, session).filter(|_| !self.answered.contains(&session)) {
+                conn.on_events(&self.events, &mut self.joined, turn);
+            }
+        }
+        for session in std::mem::take(&mut self.answered) {
+            let hears = to.sessions().contains(&session);
+            if let Some(conn) = find(conns, session) {
+                self.hand_and_answer(conn, hears, turn);
+            }
+        }
+        self.events.clear();
+        self.answers.clear();
+        self.joined.forms.clear();
+    }
+
+    /// Hands events and answers to a connection in their order. `hears` is whether the events are for it.
+    fn hand_and_answer(&mut self, conn: &mut Conn, hears: bool, turn: &mut Turn) {
+        let mut heard = 0;
+        for (before, to, reply) in &mut self.answers {
+            if *to != conn.id {
+                continue;
+            }
+            if hears {
+                conn.on_events(self.events.get(heard..*before).unwrap_or_default(), &mut self.joined, turn);
+            }
+            heard = *before;
+            if let Some(reply) = reply.take() {
+                conn.on_reply(reply, turn);
+            }
+        }
+        if hears {
+            conn.on_events(self.events.get(heard..).unwrap_or_default(), &mut self.joined, turn);
+        }
+    }
+}
+
+fn is_same(one: &Audience, other: &Audience) -> bool {
+    match (one, other) {
+        (Audience::One(one), Audience::One(other)) => one == other,
+        (Audience::Many(one), Audience::Many(other)) => Arc::ptr_eq(one, other),
+        (Audience::One(_), Audience::Many(_)) | (Audience::Many(_), Audience::One(_)) => false,
+    }
+}
+
+/// What several messages come to in one piece, for all who are sent the same.
+#[derive(Debug, Default)]
+struct Joined {
+    forms: Vec<(Carrier, Key, Bytes)>,
+    /// The messages that are being put together.
+    key: Key,
+}
+
+/// Where messages stand in memory, and how long they are. They live as long as the run's events, which tells them apart.
+type Key = Vec<(usize, usize)>;
+
+/// What goes out without a word of the session.
+enum Ready {
+    /// One by one.
+    Messages(Chunks),
+    /// As it is, with everything that a transport puts between.
+    Piece(Bytes),
+}
+
+impl Ready {
+    fn of(messages: &[Bytes]) -> Self {
+        Self::Messages(messages.iter().cloned().collect())
+    }
+}
+
+impl Joined {
+    /// What the session has ready for the first of these events and those that follow, and of how many that is.
+    fn ready(
+        &mut self,
+        session: &dyn Session,
+        events: &[Event],
+        websocket: Option<&WebSocket>,
+    ) -> (usize, Option<Ready>) {
+        let count = self.look(session, events);
+        let events = events.get(..count).unwrap_or_default();
+        match (count, self.key.len()) {
+            (0, _) => (1, None),
+            (_, 0 | 1) => {
+                let mut messages = events.iter().filter_map(|event| session.ready(event));
+                let message = messages.find(|messages| !messages.is_empty());
+                (count, Some(Ready::of(message.unwrap_or_default())))
+            }
+            _ => (count, Some(Ready::Piece(self.piece(session, events, websocket)))),
+        }
+    }
+
+    /// Looks how many of the events, from the first on, the session has ready messages for.
+    fn look(&mut self, session: &dyn Session, events: &[Event]) -> usize {
+        self.key.clear();
+        for (count, event) in events.iter().enumerate() {
+            let Some(messages) = session.ready(event) else { return count };
+            self.key.extend(messages.iter().map(|message| (message.as_ptr() as usize, message.len())));
+        }
+        events.len()
+    }
+
+    /// The messages that were looked at last, in one piece.
+    fn piece(&mut self, session: &dyn Session, events: &[Event], websocket: Option<&WebSocket>) -> Bytes {
+        let carrier = websocket.map_or(Carrier::Stream, |websocket| websocket.carrier);
+        let known = self.forms.iter().find(|(known, key, _)| *known == carrier && *key == self.key);
+        if let Some((.., piece)) = known {
+            return piece.clone();
+        }
+        let headers = if websocket.is_some() { HEADER_BYTES_MAX } else { 0 };
+        let mut piece = BytesMut::with_capacity(self.key.iter().map(|(_, len)| len + headers).sum());
+        for message in events.iter().filter_map(|event| session.ready(event)).flatten() {
+            if let Some(websocket) = websocket {
+                piece.extend_from_slice(websocket.header(message.len()).as_slice());
+            }
+            piece.extend_from_slice(message);
+        }
+        let piece = piece.freeze();
+        if self.forms.len() < FORMS_MAX {
+            self.forms.push((carrier, self.key.clone(), piece.clone()));
+        }
+        piece
+    }
+}
+
+impl Conn {
+    /// Hands events to the session, one after the other. What it has ready is taken as it is.
+    fn on_events(&mut self, mut events: &[Event], joined: &mut Joined, turn: &mut Turn) {
+        while let (Stage::Session(session), Some(first)) = (&self.stage, events.first()) {
+            let (session, websocket) = (session.as_ref(), self.websocket.as_deref());
+            // A fault in one session must not take the others along.
+            let ready = catch_unwind(AssertUnwindSafe(|| match events {
+                [event] => (1, session.ready(event).map(Ready::of)),
+                _ => joined.ready(session, events, websocket),
+            }));
+            let (count, ready) = ready.unwrap_or((1, None));
+            match ready {
+                Some(Ready::Messages(messages)) => {
+                    messages.into_iter().for_each(|message| self.push_message(message, turn));
+                }
+                Some(Ready::Piece(piece)) => self.push(None, piece, turn),
+                // A fault is found again by the call, and seen to.
+                None => self.on_event(first, turn),
+            }
+            events = events.get(count..).unwrap_or_default();
+        }
+    }
+}
