@@ -36,7 +36,7 @@ pub struct Hub {
     pub(crate) directory: Directory,
     /// Names that nobody can have.
     pub(crate) reserved: [Key; 3],
-    /// What is in a map of many is in a box: a map has room for more than is in it.
+    /// In boxes, as the users: a map has room for more than is in it.
     pub(crate) sessions: FxHashMap<SessionId, Box<Session>>,
     /// Ordered by arrival, because ids grow.
     pub(crate) users: BTreeMap<UserId, Box<User>>,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{Dialect, Key, Name, Namespace};
 use crate::{Card, Refusal, UserId};
 
-/// A user's names where they differ from the canonical one. Every user has some, and nearly all have the same, so
-/// they are in one piece.
+/// A user's names where they differ from the canonical one: for most users in muca's UIDs and nowhere else, so they
+/// are in one piece.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WireNames {
     text: Box<str>,
