@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's tasks. README.md and `.ci/run` use these and nothing else.
 
+mod bench;
 mod fuzz;
 mod sh;
 mod test;
@@ -14,7 +15,9 @@ const HELP: &str = "\
 cargo xtask run [ARGS]              build the server and start it; ARGS as for `polylogue serve`
 cargo xtask test                    install what the tests need, then format, lints, tidy, docs and all tests
 cargo xtask fuzz [TARGET [SECONDS]] fuzz one target, or each in turn, for SECONDS (60) each
-cargo xtask bench [ARGS]            the benchmarks; ARGS as for `cargo bench`
+cargo xtask bench [OPTIONS]         what the server costs, beside the kernel and other servers; docs/speed.md says more
+    --rounds N (3) --seconds S (5) --only WORK,… --servers NAME,… --json FILE --write (docs/speed.md)
+cargo xtask bench micro [ARGS]      the benchmarks of parts; ARGS as for `cargo bench`
 cargo xtask tidy                    what the compiler doesn't check: arrows between crates, sizes, links";
 
 fn main() -> ExitCode {
@@ -27,7 +30,7 @@ fn main() -> ExitCode {
         "run" => run(rest),
         "test" => test::run(rest),
         "fuzz" => fuzz::run(rest),
-        "bench" => bench(rest),
+        "bench" => bench::run(rest),
         "tidy" => tidy::run(),
         "help" | "--help" | "-h" => {
             sh::say(HELP);
@@ -52,8 +55,4 @@ fn run(arguments: &[String]) -> Outcome {
     use std::os::unix::process::CommandExt as _;
     let error = cargo(["run", "--release", "--package", "polylogue", "--", "serve"]).args(arguments).exec();
     Err(format!("cargo can't be started: {error}"))
-}
-
-fn bench(arguments: &[String]) -> Outcome {
-    sh::run(cargo(["bench", "--package", "polylogue-benches"]).args(arguments))
 }

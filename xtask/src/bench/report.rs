@@ -1,0 +1,312 @@
+//! The report: medians, ratios, and whether limits are met.
+
+use std::fmt::Write as _;
+
+use super::machine;
+use super::options::Options;
+use super::results::Results;
+use super::servers::Server;
+use super::table::Table;
+use super::works::{CORES, CPU, KEPT_MAX, LINES, Limit, Line, Measure, PROTOCOLS, TWO, Unit, WORKS};
+use crate::sh::Outcome;
+
+const ABOUT: &str = "\
+# What it costs
+
+Written by `cargo xtask bench --write`; numbers of another machine will be different, ratios less so.
+
+Each server is compared with a floor: a program that speaks just enough IRC to be taken for a server, sends the same
+bytes, and does nothing else ([benches/floor](../benches/floor/src/main.rs)). So the floor is what the kernel asks, and
+the ratio is what a server adds. The floor sends each delivery with one call; the batching floor gathers what one turn of
+its loop has for a reader and sends it with one call. A work is compared with the floor that does it cheaper.
+
+The server is alone on one core, the load generator on another. CPU is the server's, user and system together, for each
+delivery, connection or visit. Texts have 64 bytes. Latencies are from writing a message to a member's reading it.
+";
+
+const PEERS: &str = "
+## Other servers
+
+As above; in parentheses, how many times the floor. All their throttles are off. ngIRCd takes three lines of a client at
+a time, whatever it is told, and the rest of what came at once later: its latencies are about that. InspIRCd registers
+clients once a second, and ircd-hybrid asks for the name of each address.
+";
+
+const KEPT: &str = "
+## Keeping what is said
+
+With the default store, beside a server that keeps nothing.
+";
+
+const OTHERS: &str = "
+## Other protocols
+
+Fan-out to 100 members, beside the same in IRC; `w16` is 16 at once. In `mixed`, members speak IRC, rooms, tmp, muca and
+messenger in equal parts; `ircs` is IRC in TLS, `ircws` over WebSocket.
+";
+
+const REACTORS: &str = "
+## Two reactors
+
+On two cores, one of which the load is on as well if there are no more.
+";
+
+const COMMANDS: &str = "
+## The commands
+
+`cargo xtask bench` starts a fresh server for each of these, and then `polylogue load` with what stands here and
+`--pid PID --json`:
+";
+
+/// Makes the report.
+pub(super) struct Report<'a> {
+    pub(super) options: &'a Options,
+    pub(super) results: &'a Results,
+}
+
+impl Report<'_> {
+    /// All of it, as Markdown.
+    pub(super) fn text(&self) -> Outcome<String> {
+        self.write().map_err(|error| format!("the report can't be written: {error}"))
+    }
+
+    fn write(&self) -> Result<String, std::fmt::Error> {
+        let mut text = ABOUT.to_owned();
+        let (rounds, seconds) = (self.options.rounds, self.options.seconds);
+        writeln!(text, "\nMachine: {}. Medians of {rounds} rounds of {seconds} s.", machine::in_words())?;
+        self.write_lines(&mut text)?;
+        self.write_peers(&mut text)?;
+        self.write_kept(&mut text)?;
+        self.write_protocols(&mut text)?;
+        self.write_two(&mut text)?;
+        self.write_troubles(&mut text)?;
+        self.write_commands(&mut text)?;
+        Ok(text)
+    }
+
+    fn median(&self, work: &str, server: Server, measure: &Measure) -> Option<f64> {
+        self.results.median(work, server, measure.pointer)
+    }
+
+    fn floor_of(&self, line: &Line) -> Option<f64> {
+        let work = WORKS.iter().find(|work| work.name == line.work)?;
+        self.median(line.work, work.floor?, &line.measure)
+    }
+
+    fn write_lines(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "\n## Beside the floor\n")?;
+        let mut table = Table::new(&["work", "measured", "floor", "Polylogue", "ratio", "limit", "met"]);
+        for line in LINES {
+            let ours = self.median(line.work, Server::Polylogue, &line.measure);
+            let floor = self.floor_of(line);
+            if ours.or(floor).is_none() {
+                continue;
+            }
+            let unit = line.measure.unit;
+            let ratio = ratio(ours, floor);
+            let (limit, met) = match line.limit {
+                Limit::Ratio(limit) => (format!("≤ {limit:.2}"), met(ratio, limit)),
+                Limit::Absolute(limit) => (format!("≤ {}", shown(Some(limit), unit)), met(ours, limit)),
+                Limit::None => (String::new(), String::new()),
+            };
+            let (floor, ours) = (shown(floor, unit), shown(ours, unit));
+            table.row(vec![
+                line.title.into(),
+                line.measure.name.into(),
+                floor,
+                ours,
+                times(ratio),
+                limit,
+                met,
+            ]);
+        }
+        table.write(text)
+    }
+
+    fn write_peers(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "{PEERS}")?;
+        let names = Server::PEERS.iter().map(|server| server.name());
+        let mut table =
+            Table::new(&["work", "measured", "Polylogue"].into_iter().chain(names).collect::<Vec<_>>());
+        for line in LINES {
+            let floor = self.floor_of(line);
+            let servers = [Server::Polylogue].iter().chain(Server::PEERS);
+            let medians: Vec<_> =
+                servers.map(|server| self.median(line.work, *server, &line.measure)).collect();
+            if medians.iter().skip(1).all(Option::is_none) {
+                continue;
+            }
+            let cells = medians.into_iter().map(|median| {
+                let ratio = ratio(median, floor).map(|ratio| format!(" ({})", times(Some(ratio))));
+                shown(median, line.measure.unit) + &ratio.unwrap_or_default()
+            });
+            table.row([line.title.into(), line.measure.name.into()].into_iter().chain(cells).collect());
+        }
+        table.write(text)?;
+        writeln!(text)?;
+        for server in Server::PEERS {
+            let version = server.version().unwrap_or_else(|| "not installed".to_owned());
+            writeln!(text, "- {}: {version}", server.name())?;
+        }
+        Ok(())
+    }
+
+    fn write_kept(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "{KEPT}")?;
+        let mut table = Table::new(&["work", "measured", "ephemeral", "kept", "ratio", "limit", "met"]);
+        for line in LINES {
+            let unit = line.measure.unit;
+            let ephemeral = self.median(line.work, Server::Polylogue, &line.measure);
+            let kept = self.median(line.work, Server::Kept, &line.measure);
+            if kept.is_none() {
+                continue;
+            }
+            let ratio = ratio(kept, ephemeral);
+            let (ephemeral, kept) = (shown(ephemeral, unit), shown(kept, unit));
+            let limit = format!("≤ {KEPT_MAX:.2}");
+            let met = met(ratio, KEPT_MAX);
+            table.row(vec![
+                line.title.into(),
+                line.measure.name.into(),
+                ephemeral,
+                kept,
+                times(ratio),
+                limit,
+                met,
+            ]);
+        }
+        table.write(text)
+    }
+
+    fn write_protocols(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "{OTHERS}")?;
+        let mut table = Table::new(&["protocol", "IRC", "CPU each", "ratio", "limit", "met"]);
+        for (work, irc, limit) in PROTOCOLS {
+            let irc = self.median(irc, Server::Polylogue, &CPU);
+            let ours = self.median(work, Server::Polylogue, &CPU);
+            if ours.is_none() {
+                continue;
+            }
+            let ratio = ratio(ours, irc);
+            let (irc, ours) = (shown(irc, CPU.unit), shown(ours, CPU.unit));
+            let shown_limit = limit.map(|limit| format!("≤ {limit:.2}")).unwrap_or_default();
+            let met = limit.map(|limit| met(ratio, limit)).unwrap_or_default();
+            table.row(vec![(*work).into(), irc, ours, times(ratio), shown_limit, met]);
+        }
+        table.write(text)
+    }
+
+    fn write_two(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "{REACTORS}")?;
+        let mut table = Table::new(&[
+            "work",
+            "one, CPU each",
+            "two, CPU each",
+            "ratio",
+            "one, cores busy",
+            "two, cores busy",
+        ]);
+        for (two, one) in TWO {
+            let cpu = [(one, Server::Polylogue), (two, Server::TwoReactors)]
+                .map(|(work, server)| self.median(work, server, &CPU));
+            if cpu[1].is_none() {
+                continue;
+            }
+            let cores = [(one, Server::Polylogue), (two, Server::TwoReactors)]
+                .map(|(work, server)| shown(self.median(work, server, &CORES), CORES.unit));
+            let ratio = times(ratio(cpu[1], cpu[0]));
+            let [one_cpu, two_cpu] = cpu.map(|cpu| shown(cpu, CPU.unit));
+            let [one_cores, two_cores] = cores;
+            table.row(vec![(*one).into(), one_cpu, two_cpu, ratio, one_cores, two_cores]);
+        }
+        table.write(text)
+    }
+
+    fn write_troubles(&self, text: &mut String) -> std::fmt::Result {
+        let troubles = self.results.troubles();
+        if troubles.is_empty() {
+            return Ok(());
+        }
+        writeln!(text, "\n## What went wrong\n")?;
+        troubles.iter().try_for_each(|trouble| writeln!(text, "- {trouble}"))
+    }
+
+    fn write_commands(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "{COMMANDS}")?;
+        writeln!(text, "```sh")?;
+        for work in WORKS {
+            let (scenario, rest) = work.arguments.split_first().unwrap_or((&"", &[]));
+            let urls: Vec<_> =
+                work.protocols.iter().map(|scheme| format!("{scheme}://127.0.0.1:PORT")).collect();
+            let seconds =
+                if work.timed { format!(" --seconds {}", self.options.seconds) } else { String::new() };
+            let rate = if work.half_of.is_some() { " --rate N" } else { "" };
+            let rest = rest.join(" ");
+            let call = format!("{scenario} {} {rest}{seconds}{rate}", urls.join(" "));
+            writeln!(text, "polylogue load {call}   # {}", work.name)?;
+        }
+        writeln!(text, "```")
+    }
+}
+
+fn ratio(what: Option<f64>, to: Option<f64>) -> Option<f64> {
+    let to = to.filter(|to| *to > 0.0)?;
+    Some(what? / to)
+}
+
+fn times(ratio: Option<f64>) -> String {
+    ratio.map_or_else(|| "—".to_owned(), |ratio| format!("{ratio:.2}"))
+}
+
+fn met(number: Option<f64>, limit: f64) -> String {
+    match number {
+        None => "not measured",
+        Some(number) if number <= limit => "yes",
+        Some(_) => "**no**",
+    }
+    .to_owned()
+}
+
+fn shown(number: Option<f64>, unit: Unit) -> String {
+    match (number, unit) {
+        (None, _) => "—".to_owned(),
+        (Some(number), Unit::Microseconds) if number < 100.0 => format!("{number:.2} µs"),
+        (Some(number), Unit::Microseconds) => format!("{number:.0} µs"),
+        (Some(number), Unit::Bytes) => format!("{number:.0} B"),
+        (Some(number), Unit::Cores) => format!("{number:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_over_the_limit_is_said_frankly() {
+        let options = Options::read(&[]).unwrap();
+        let mut results = Results::default();
+        let cpu = |each: f64| Ok(json!({ "server": { "cpu_us_each": each } }));
+        results.add(1, "fanout-100", Server::Floor, cpu(2.0));
+        results.add(1, "fanout-100", Server::Polylogue, cpu(2.5));
+        results.add(1, "fanout-1000", Server::Floor, cpu(2.0));
+        results.add(1, "fanout-1000", Server::Polylogue, cpu(2.1));
+        results.add(1, "direct-50", Server::Floor, cpu(1.0));
+        let text = Report { options: &options, results: &results }.text().unwrap();
+        let words = |start: &str| {
+            let line = text.lines().find(|line| line.starts_with(start)).unwrap();
+            line.split('|').map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            words("| fan-out to 100 members ")[2..],
+            ["2.00 µs", "2.50 µs", "1.25", "≤ 1.05", "**no**"]
+        );
+        assert_eq!(
+            words("| fan-out to 1 000 members ")[2..],
+            ["2.00 µs", "2.10 µs", "1.05", "≤ 1.10", "yes"]
+        );
+        assert_eq!(words("| from one to one")[2..], ["1.00 µs", "—", "—", "≤ 1.20", "not measured"]);
+        assert!(!text.contains("| rooms"), "what was not done is left out");
+    }
+}

@@ -1,0 +1,176 @@
+//! The works, and what they have to come to.
+
+use super::servers::Server;
+
+/// One call of the load generator.
+pub(super) struct Work {
+    /// What it is called here.
+    pub(super) name: &'static str,
+    /// What the load generator is told, without addresses, and without `--seconds`.
+    pub(super) arguments: &'static [&'static str],
+    /// Whether it goes on for as many seconds as were asked for.
+    pub(super) timed: bool,
+    /// The floor to compare with, if any.
+    pub(super) floor: Option<Server>,
+    /// Who else does it.
+    pub(super) others: &'static [Server],
+    /// Schemes of the addresses, each of which gets a port.
+    pub(super) protocols: &'static [&'static str],
+    /// The work that finds the rate of which this one sends half.
+    pub(super) half_of: Option<&'static str>,
+}
+
+impl Work {
+    /// Who does it, in this order.
+    pub(super) fn servers(&self) -> impl Iterator<Item = Server> {
+        self.floor.into_iter().chain(self.others.iter().copied())
+    }
+}
+
+const EVERYBODY: &[Server] =
+    &[Server::Polylogue, Server::Kept, Server::Ngircd, Server::Inspircd, Server::Hybrid];
+
+const fn work(name: &'static str, arguments: &'static [&'static str], floor: Server) -> Work {
+    let (others, protocols) = (EVERYBODY, &["irc"]);
+    Work { name, arguments, timed: true, floor: Some(floor), others, protocols, half_of: None }
+}
+
+/// Fan-out to 100 members, on Polylogue alone.
+const fn in_protocols(
+    name: &'static str,
+    window: &'static Window,
+    protocols: &'static [&'static str],
+) -> Work {
+    let others = &[Server::Polylogue];
+    Work { name, arguments: window, timed: true, floor: None, others, protocols, half_of: None }
+}
+
+type Window = [&'static str; 9];
+
+const fn fanout(members: &'static str, window: &'static str) -> Window {
+    ["fanout", "--members", members, "--senders", "1", "--window", window, "--size", "64"]
+}
+
+const ONE: &Window = &fanout("100", "1");
+const SIXTEEN: &Window = &fanout("100", "16");
+const ONE_TO_MANY: &Window = &fanout("1000", "1");
+const SIXTEEN_TO_MANY: &Window = &fanout("1000", "16");
+const DIRECT: &[&str] = &["direct", "--pairs", "50", "--window", "1", "--size", "64"];
+const ALL: &[&str] = &["irc", "rooms", "tmp", "muca", "messenger"];
+
+/// All works, in the order in which they are done.
+pub(super) const WORKS: &[Work] = &[
+    work("fanout-100", ONE, Server::Floor),
+    work("fanout-1000", ONE_TO_MANY, Server::Floor),
+    work("fanout-100-w16", SIXTEEN, Server::BatchingFloor),
+    work("fanout-1000-w16", SIXTEEN_TO_MANY, Server::BatchingFloor),
+    Work {
+        others: &[Server::Polylogue, Server::Kept],
+        half_of: Some("fanout-100-w16"),
+        ..work("half-rate", SIXTEEN, Server::BatchingFloor)
+    },
+    work("direct-50", DIRECT, Server::Floor),
+    Work { timed: false, ..work("idle-5000", &["idle", "--connections", "5000"], Server::Floor) },
+    Work { timed: false, ..work("idle-19000", &["idle", "--connections", "19000"], Server::Floor) },
+    Work { timed: false, ..work("churn", &["churn", "--visits", "5000", "--at-once", "16"], Server::Floor) },
+    in_protocols("rooms", ONE, &["rooms"]),
+    in_protocols("tmp", ONE, &["tmp"]),
+    in_protocols("muca", ONE, &["muca"]),
+    in_protocols("mixed", ONE, ALL),
+    in_protocols("ircs", ONE, &["ircs"]),
+    in_protocols("ircws", ONE, &["ircws"]),
+    in_protocols("rooms-w16", SIXTEEN, &["rooms"]),
+    in_protocols("tmp-w16", SIXTEEN, &["tmp"]),
+    in_protocols("muca-w16", SIXTEEN, &["muca"]),
+    in_protocols("mixed-w16", SIXTEEN, ALL),
+    in_protocols("ircs-w16", SIXTEEN, &["ircs"]),
+    in_protocols("ircws-w16", SIXTEEN, &["ircws"]),
+    Work { others: &[Server::TwoReactors], ..in_protocols("two-100-w16", SIXTEEN, &["irc"]) },
+    Work { others: &[Server::TwoReactors], ..in_protocols("two-1000-w16", SIXTEEN_TO_MANY, &["irc"]) },
+];
+
+/// A number in what the load generator prints.
+pub(super) struct Measure {
+    pub(super) name: &'static str,
+    pub(super) pointer: &'static str,
+    pub(super) unit: Unit,
+}
+
+/// What a number counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Microseconds,
+    Bytes,
+    Cores,
+}
+
+const fn measure(name: &'static str, pointer: &'static str, unit: Unit) -> Measure {
+    Measure { name, pointer, unit }
+}
+
+/// Of the server, for each delivery, connection or visit.
+pub(super) const CPU: Measure = measure("CPU each", "/server/cpu_us_each", Unit::Microseconds);
+const MEMORY: Measure = measure("memory each", "/server/resident_each", Unit::Bytes);
+const P99: Measure = measure("p99", "/latency_us/p99", Unit::Microseconds);
+const P99_9: Measure = measure("p99.9", "/latency_us/p99_9", Unit::Microseconds);
+pub(super) const CORES: Measure = measure("cores busy", "/server/cores_busy", Unit::Cores);
+
+/// What a number has to stay within.
+pub(super) enum Limit {
+    /// So many times what it is compared with.
+    Ratio(f64),
+    /// As it is.
+    Absolute(f64),
+    /// It is told and that is all.
+    None,
+}
+
+/// A line of the main table: Polylogue beside the floor.
+pub(super) struct Line {
+    pub(super) title: &'static str,
+    pub(super) work: &'static str,
+    pub(super) measure: Measure,
+    pub(super) limit: Limit,
+}
+
+const fn line(title: &'static str, work: &'static str, measure: Measure, limit: Limit) -> Line {
+    Line { title, work, measure, limit }
+}
+
+/// The main table.
+pub(super) const LINES: &[Line] = &[
+    line("fan-out to 100 members", "fanout-100", CPU, Limit::Ratio(1.05)),
+    line("fan-out to 1 000 members", "fanout-1000", CPU, Limit::Ratio(1.10)),
+    line("fan-out to 100 members, 16 at once", "fanout-100-w16", CPU, Limit::Ratio(1.15)),
+    line("fan-out to 1 000 members, 16 at once", "fanout-1000-w16", CPU, Limit::Ratio(1.20)),
+    line("from one to one, 50 pairs", "direct-50", CPU, Limit::Ratio(1.20)),
+    line("5 000 idle connections", "idle-5000", MEMORY, Limit::Absolute(1_800.0)),
+    line("connect and register, 5 000", "idle-5000", CPU, Limit::Absolute(65.0)),
+    line("19 000 idle connections", "idle-19000", MEMORY, Limit::None),
+    line("connect, join, speak, quit", "churn", CPU, Limit::Ratio(2.0)),
+    line("fan-out to 100 members, 16 at once", "fanout-100-w16", P99_9, Limit::Ratio(3.0)),
+    line("the same at half the rate", "half-rate", P99, Limit::Ratio(1.5)),
+];
+
+/// What `kept` may cost more than keeping nothing.
+pub(super) const KEPT_MAX: f64 = 1.08;
+
+/// Works of other protocols, the work with IRC that they are compared with, and what they may cost more.
+pub(super) const PROTOCOLS: &[(&str, &str, Option<f64>)] = &[
+    ("rooms", "fanout-100", Some(1.15)),
+    ("tmp", "fanout-100", Some(1.15)),
+    ("muca", "fanout-100", Some(1.15)),
+    ("mixed", "fanout-100", Some(1.15)),
+    ("ircs", "fanout-100", None),
+    ("ircws", "fanout-100", None),
+    ("rooms-w16", "fanout-100-w16", Some(1.15)),
+    ("tmp-w16", "fanout-100-w16", Some(1.15)),
+    ("muca-w16", "fanout-100-w16", Some(1.15)),
+    ("mixed-w16", "fanout-100-w16", Some(1.15)),
+    ("ircs-w16", "fanout-100-w16", None),
+    ("ircws-w16", "fanout-100-w16", None),
+];
+
+/// Works with two reactors, and the same with one.
+pub(super) const TWO: &[(&str, &str)] =
+    &[("two-100-w16", "fanout-100-w16"), ("two-1000-w16", "fanout-1000-w16")];
