@@ -37,7 +37,10 @@ pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
     command.args(arguments);
     // What cargo has told us about this package: where it gets through, crates that look at it are built anew.
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
             command.env_remove(name);
         }
     }

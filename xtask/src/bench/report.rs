@@ -250,8 +250,8 @@ impl Report<'_> {
 }
 
 fn ratio(what: Option<f64>, to: Option<f64>) -> Option<f64> {
-    let to = to.filter(|to| *to > 0.0)?;
-    Some(what? / to)
+    let (what, to) = (what.filter(|what| *what > 0.0)?, to.filter(|to| *to > 0.0)?);
+    Some(what / to)
 }
 
 fn times(ratio: Option<f64>) -> String {
@@ -261,6 +261,8 @@ fn times(ratio: Option<f64>) -> String {
 fn met(number: Option<f64>, limit: f64) -> String {
     match number {
         None => "not measured",
+        // Memory may be given back while it is measured; that says nothing about what was taken.
+        Some(number) if number <= 0.0 => "not measured",
         Some(number) if number <= limit => "yes",
         Some(_) => "**no**",
     }

@@ -12,6 +12,8 @@ use crate::sh::{Outcome, command};
 
 /// How long a server may take until it listens.
 const START: Duration = Duration::from_secs(20);
+/// What a server does at its beginning, and the memory that it needs for that, is not what is measured.
+const SETTLE: Duration = Duration::from_millis(500);
 const STEP: Duration = Duration::from_millis(20);
 
 /// A command on some cores only, with as many open files as there may be, that ends when we do. What comes after is its
@@ -50,6 +52,7 @@ impl Running {
                 sleep(STEP);
             }
         }
+        sleep(SETTLE);
         Ok(running)
     }
 
@@ -92,10 +95,15 @@ impl Running {
         std::fs::read(&self.log).map(|words| String::from_utf8_lossy(&words).into_owned()).unwrap_or_default()
     }
 
-    /// The last line that it said.
+    /// The last line that it said that isn't advice.
     pub(super) fn last_words(&self) -> String {
         let words = self.words();
-        words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned()
+        words
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty() && !line.starts_with("hint: "))
+            .unwrap_or("it said nothing")
+            .to_owned()
     }
 }
 
