@@ -4,7 +4,7 @@
 //! beginning of the next turn, once for each socket.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,10 @@ const READ_BYTES: usize = 64 * 1024;
 const EVENTS_MAX: usize = 4096;
 /// Connections for which one source address is enough, if nothing else is said.
 const PER_SOURCE: usize = 5000;
+
+/// Ports to come from, if the address is chosen: taken in turn, because the kernel's search for a free one takes long
+/// when many were used lately.
+const PORTS: std::ops::Range<u16> = 10_000..60_000;
 
 /// The index of a client.
 pub(crate) type Who = usize;
@@ -57,6 +61,8 @@ pub(crate) struct Fleet {
     start: Instant,
     tls: Option<Arc<ClientConfig>>,
     sources: u8,
+    /// The last port that a connection came from.
+    port: u16,
     count: u64,
     /// What happened since somebody asked.
     heard: Vec<Heard>,
@@ -102,6 +108,7 @@ impl Fleet {
             start: Instant::now(),
             tls: Some(tls),
             sources: sources.unwrap_or(enough).max(1),
+            port: PORTS.start + fastrand::u16(..PORTS.end - PORTS.start),
             count: 0,
             heard: Vec::new(),
         })
@@ -151,7 +158,7 @@ impl Fleet {
         let route = Route {
             to: target.address,
             // 127.0.0.1 is left to others.
-            from: from.then(|| IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2 + source as u8))),
+            from: from.then(|| SocketAddr::new(Ipv4Addr::new(127, 0, 0, 2 + source as u8).into(), 0)),
             carrier: target.carrier,
             path: target.path(&manner.wish),
             tls: self.tls.clone(),
@@ -175,9 +182,21 @@ impl Fleet {
 
     fn dial(&mut self, who: Who, at: usize) -> Result<(), Failure> {
         let Some(person) = self.people.get_mut(who).and_then(Option::as_mut) else { return Ok(()) };
-        let mut socket = Socket::open(&person.route).map_err(|error| {
-            Failure::run(format!("can't connect to {}: {error}", person.route.to), "is the server running?")
-        })?;
+        let mut tries = 0;
+        let mut socket = loop {
+            if let Some(from) = &mut person.route.from {
+                self.port = if self.port < PORTS.end { self.port + 1 } else { PORTS.start };
+                from.set_port(self.port);
+            }
+            match Socket::open(&person.route) {
+                Ok(socket) => break socket,
+                Err(error) if is_taken(&error) && tries < PORTS.len() => tries += 1,
+                Err(error) => {
+                    let what = format!("can't connect to {}: {error}", person.route.to);
+                    return Err(Failure::run(what, "is the server running?"));
+                }
+            }
+        };
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut socket.stream, Token(2 * who + at), both)?;
         person.sockets[at] = Some(socket);
@@ -343,6 +362,11 @@ impl Fleet {
         let _ = socket.flush();
         person.sockets.iter().all(Option::is_none)
     }
+}
+
+/// Whether a port can't be had, or not for this server.
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable)
 }
 
 /// A client that says nothing at all.

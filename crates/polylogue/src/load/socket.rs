@@ -1,7 +1,7 @@
 //! One socket of a client: plain or in TLS, with or without WebSocket. What is pushed is written when it is flushed.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mio::net::TcpStream;
@@ -23,8 +23,8 @@ pub(crate) struct Carrier {
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
     pub(crate) to: SocketAddr,
-    /// The address to come from.
-    pub(crate) from: Option<IpAddr>,
+    /// The address to come from, and the port.
+    pub(crate) from: Option<SocketAddr>,
     pub(crate) carrier: Carrier,
     /// The path of the WebSocket.
     pub(crate) path: String,
@@ -73,8 +73,9 @@ impl Socket {
             raw.set_recv_buffer_size(bytes)?;
         }
         if let Some(from) = route.from {
-            let address: SocketAddr = (from, 0).into();
-            raw.bind(&address.into())?;
+            // A port that an ended connection still holds is free for another server.
+            raw.set_reuse_address(true)?;
+            raw.bind(&from.into())?;
         }
         match raw.connect(&route.to.into()) {
             Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
