@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hub::{Now, Reply, Shared};
+use hub::{Form, Now, Reply, Shared};
 
 use crate::Outbox;
 
@@ -40,6 +40,13 @@ pub trait Session: Send {
     /// need not be called: most of what a server does is this, and it wants neither an outbox nor a look at timers.
     fn ready<'e>(&self, event: &'e Shared) -> Option<&'e [Bytes]> {
         let _ = event;
+        None
+    }
+
+    /// The wire form that [`Session::ready`] gives any message of another session ([`hub::Event::is_message`]) that
+    /// somebody was given in this form already. Holds until the session is next called; a session that would have to
+    /// look at the message first has none.
+    fn form(&self) -> Option<Form> {
         None
     }
 

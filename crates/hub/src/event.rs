@@ -365,6 +365,19 @@ impl Shared {
         self.0.not_kept.load(Ordering::Acquire)
     }
 
+    /// The event's bytes in `form`, if some recipient has asked for them already.
+    #[must_use]
+    pub fn find(&self, form: Form) -> Option<&[Bytes]> {
+        let mut cell = &self.0.forms;
+        loop {
+            let found = cell.get()?;
+            if found.form == form {
+                return Some(&found.chunks);
+            }
+            cell = &found.next;
+        }
+    }
+
     /// The event's bytes in `form`, made by `encode` the first time that any recipient asks.
     pub fn encoded(&self, form: Form, encode: impl FnOnce(&Event) -> Chunks) -> &[Bytes] {
         let mut encode = Some(encode);
@@ -379,6 +392,16 @@ impl Shared {
             }
             cell = &found.next;
         }
+    }
+}
+
+impl Event {
+    /// Whether this is a message that is the same to each of its recipients.
+    #[must_use]
+    pub fn is_message(&self) -> bool {
+        use Scope::{Private, Ranked, Room};
+        let Kind::Message { scope, .. } = &self.kind else { return false };
+        matches!(scope, Room(_) | Ranked { .. } | Private { to: Some(_), .. })
     }
 }
 
@@ -413,8 +436,9 @@ mod tests {
                 SmallVec::from_elem(Bytes::from(form.to_string()), 1)
             });
             assert_eq!(chunks, [Bytes::from(form.to_string())]);
+            assert_eq!(shared.find(Form(form)), Some(chunks));
         }
-        assert_eq!(runs, 3);
+        assert_eq!((runs, shared.find(Form(4))), (3, None));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use gateway::bridge::RingSession;
 use gateway::detect::Detector;
 use gateway::{Carrier, Close, Opening, Outbox, Session};
-use hub::{CallId, Dialect, Now, Origin, Reply, SessionId, Shared as Event};
+use hub::{CallId, Dialect, Form, Now, Origin, Reply, SessionId, Shared as Event};
 use mio::net::TcpStream;
 
 use crate::drain::TurnedAway;
@@ -37,40 +37,46 @@ const HALF_CLOSED_MAX: Duration = Duration::from_secs(60);
 const LINGER_STOPPING: Duration = Duration::from_millis(500);
 
 /// One connection.
+///
+/// In this order in memory: what every delivery looks at comes first and close together, because a server of many
+/// connections mostly waits for memory.
+#[repr(C)]
 pub(crate) struct Conn {
-    pub(crate) socket: TcpStream,
     pub(crate) id: SessionId,
-    pub(crate) peer: SocketAddr,
-    pub(crate) stage: Stage,
-    /// What it is counted as.
-    kind: Kind,
-    /// There once the peer has made its connection a WebSocket.
-    pub(crate) websocket: Option<Box<WebSocket>>,
-    /// There once the peer has begun a TLS handshake.
-    pub(crate) tls: Option<Box<Tls>>,
-    pub(crate) queue: WriteQueue,
-    /// The connection's own deadline; a session has another.
-    pub(crate) deadline: Option<Instant>,
-    /// Its entry among the reactor's timers.
-    pub(crate) armed: Option<Instant>,
-    /// The protocol of the listener that it came to.
-    pub(crate) pinned: Option<Dialect>,
-    /// Why it isn't taken: it is told as soon as the protocol is known.
-    pub(crate) turned_away: Option<Box<TurnedAway>>,
+    /// The form in which it takes messages without a call of the session ([`Session::form`]).
+    pub(crate) form: Option<Form>,
+    pub(crate) socket: TcpStream,
     /// Among those that the turn looks at when it flushes.
     pub(crate) marked: bool,
     /// The socket takes no more until it says so.
     pub(crate) blocked: bool,
+    /// To be dropped when the turn flushes.
+    pub(crate) gone: bool,
     /// Among those that the reactor reads again without being told to.
     pub(crate) unread: bool,
+    /// There once the peer has begun a TLS handshake.
+    pub(crate) tls: Option<Box<Tls>>,
+    /// There once the peer has made its connection a WebSocket.
+    pub(crate) websocket: Option<Box<WebSocket>>,
+    pub(crate) queue: WriteQueue,
+    pub(crate) stage: Stage,
+    /// The connection's own deadline; a session has another.
+    pub(crate) deadline: Option<Instant>,
+    /// Its entry among the reactor's timers.
+    pub(crate) armed: Option<Instant>,
+    pub(crate) peer: SocketAddr,
+    /// What it is counted as.
+    kind: Kind,
+    /// The protocol of the listener that it came to.
+    pub(crate) pinned: Option<Dialect>,
     /// The kernel has seen the end of the input, which may still have to be read.
     pub(crate) input_ends: bool,
     /// Nothing more will come from the peer.
     pub(crate) read_closed: bool,
     /// Everything was written and the peer knows that nothing follows.
     pub(crate) write_closed: bool,
-    /// To be dropped when the turn flushes.
-    pub(crate) gone: bool,
+    /// Why it isn't taken: it is told as soon as the protocol is known.
+    pub(crate) turned_away: Option<Box<TurnedAway>>,
 }
 
 /// How far a connection has come.
@@ -130,6 +136,7 @@ impl Conn {
         Self {
             socket,
             id,
+            form: None,
             peer,
             stage,
             kind,
@@ -270,6 +277,10 @@ impl Conn {
             self.close(&close, turn);
         }
         turn.out = out;
+        self.form = match &self.stage {
+            Stage::Session(session) => session.form(),
+            _ => None,
+        };
         self.rearm(turn);
     }
 
@@ -281,6 +292,7 @@ impl Conn {
     /// Ends whatever goes on. What waits is still written. `reason` is a word for the metrics.
     pub(crate) fn end(&mut self, reason: &'static str, text: &dyn Display, turn: &mut Turn) {
         let dialect = self.kind.as_str();
+        self.form = None;
         match std::mem::replace(&mut self.stage, Stage::Closing) {
             Stage::Closing => return,
             Stage::Session(session) => {

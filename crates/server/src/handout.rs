@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use gateway::{Carrier, Session};
-use hub::{Audience, Chunks, Reply, SessionId, Shared as Event};
+use hub::{Audience, Chunks, Form, Reply, SessionId, Shared as Event};
 use slab::Slab;
 use smallvec::SmallVec;
 
@@ -65,9 +65,14 @@ impl Run {
     /// Hands everything out, and forgets it. `conns` are those of reactor `shard`.
     pub(crate) fn hand_out(&mut self, shard: u8, conns: &mut Slab<Box<Conn>>, turn: &mut Turn) {
         let Some(to) = self.to.take() else { return };
+        self.joined.begin(&self.events);
         for &session in to.sessions().iter().filter(|session| session.shard() == shard) {
-            if let Some(conn) = find(conns, session).filter(|_| !self.answered.contains(&session)) {
-                conn.on_events(&self.events, &mut self.joined, turn);
+            let Some(conn) = find(conns, session).filter(|_| !self.answered.contains(&session)) else {
+                continue;
+            };
+            match self.joined.whole(conn, &self.events) {
+                Some(piece) => conn.push(None, piece, turn),
+                None => conn.on_events(&self.events, &mut self.joined, turn),
             }
         }
         for session in std::mem::take(&mut self.answered) {
@@ -78,7 +83,7 @@ impl Run {
         }
         self.events.clear();
         self.answers.clear();
-        self.joined.forms.clear();
+        self.joined.end();
     }
 
     /// Hands events and answers to a connection in their order. `hears` is whether the events are for it.
@@ -116,10 +121,18 @@ struct Joined {
     forms: Vec<(Carrier, Key, Bytes)>,
     /// The messages that are being put together.
     key: Key,
+    /// The whole run for clients of a form.
+    whole: Vec<(Carrier, Form, Bytes)>,
+    /// Whose the run's events are, if all of them are messages; else nobody has it in one piece.
+    authors: Option<SmallVec<[SessionId; ANSWERED_MAX]>>,
 }
 
 /// Where messages stand in memory, and how long they are. They live as long as the run's events, which tells them apart.
 type Key = Vec<(usize, usize)>;
+
+fn carrier(websocket: Option<&WebSocket>) -> Carrier {
+    websocket.map_or(Carrier::Stream, |websocket| websocket.carrier)
+}
 
 /// What goes out without a word of the session.
 enum Ready {
@@ -136,14 +149,50 @@ impl Ready {
 }
 
 impl Joined {
+    /// A run is to be handed out.
+    fn begin(&mut self, events: &[Event]) {
+        self.authors = None;
+        if events.len() > 1 && events.iter().all(|event| event.is_message()) {
+            let mut authors = SmallVec::new();
+            for author in events.iter().filter_map(|event| event.by) {
+                if !authors.contains(&author) {
+                    authors.push(author);
+                }
+            }
+            self.authors = Some(authors);
+        }
+    }
+
+    /// Forgets the run.
+    fn end(&mut self) {
+        self.forms.clear();
+        self.whole.clear();
+    }
+
+    /// The whole run in one piece, if that is all there is to it for a connection.
+    fn whole(&mut self, conn: &Conn, events: &[Event]) -> Option<Bytes> {
+        let (form, Stage::Session(session)) = (conn.form?, &conn.stage) else { return None };
+        if self.authors.as_ref()?.contains(&conn.id) {
+            return None;
+        }
+        let carrier = carrier(conn.websocket.as_deref());
+        let known = self.whole.iter().find(|(its, known, _)| *its == carrier && *known == form);
+        if let Some((.., piece)) = known {
+            return Some(piece.clone());
+        }
+        // A fault in one session must not take the others along; the calls that follow find it again.
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            let all = self.look(conn, session.as_ref(), events) == events.len() && self.key.len() > 1;
+            all.then(|| self.piece(session.as_ref(), events, conn.websocket.as_deref()))
+        }));
+        let piece = made.unwrap_or_default()?;
+        self.whole.push((carrier, form, piece.clone()));
+        Some(piece)
+    }
+
     /// What the session has ready for the first of these events and those that follow, and of how many that is.
-    fn ready(
-        &mut self,
-        session: &dyn Session,
-        events: &[Event],
-        websocket: Option<&WebSocket>,
-    ) -> (usize, Option<Ready>) {
-        let count = self.look(session, events);
+    fn ready(&mut self, conn: &Conn, session: &dyn Session, events: &[Event]) -> (usize, Option<Ready>) {
+        let count = self.look(conn, session, events);
         let events = events.get(..count).unwrap_or_default();
         match (count, self.key.len()) {
             (0, _) => (1, None),
@@ -152,15 +201,15 @@ impl Joined {
                 let message = messages.find(|messages| !messages.is_empty());
                 (count, Some(Ready::of(message.unwrap_or_default())))
             }
-            _ => (count, Some(Ready::Piece(self.piece(session, events, websocket)))),
+            _ => (count, Some(Ready::Piece(self.piece(session, events, conn.websocket.as_deref())))),
         }
     }
 
     /// Looks how many of the events, from the first on, the session has ready messages for.
-    fn look(&mut self, session: &dyn Session, events: &[Event]) -> usize {
+    fn look(&mut self, conn: &Conn, session: &dyn Session, events: &[Event]) -> usize {
         self.key.clear();
         for (count, event) in events.iter().enumerate() {
-            let Some(messages) = session.ready(event) else { return count };
+            let Some(messages) = conn.known(event).or_else(|| session.ready(event)) else { return count };
             self.key.extend(messages.iter().map(|message| (message.as_ptr() as usize, message.len())));
         }
         events.len()
@@ -168,7 +217,7 @@ impl Joined {
 
     /// The messages that were looked at last, in one piece.
     fn piece(&mut self, session: &dyn Session, events: &[Event], websocket: Option<&WebSocket>) -> Bytes {
-        let carrier = websocket.map_or(Carrier::Stream, |websocket| websocket.carrier);
+        let carrier = carrier(websocket);
         let known = self.forms.iter().find(|(known, key, _)| *known == carrier && *key == self.key);
         if let Some((.., piece)) = known {
             return piece.clone();
@@ -192,12 +241,16 @@ impl Joined {
 impl Conn {
     /// Hands events to the session, one after the other. What it has ready is taken as it is.
     fn on_events(&mut self, mut events: &[Event], joined: &mut Joined, turn: &mut Turn) {
+        if let [event] = events
+            && let Some(messages) = self.known(event)
+        {
+            return messages.iter().for_each(|message| self.push_message(message.clone(), turn));
+        }
         while let (Stage::Session(session), Some(first)) = (&self.stage, events.first()) {
-            let (session, websocket) = (session.as_ref(), self.websocket.as_deref());
             // A fault in one session must not take the others along.
             let ready = catch_unwind(AssertUnwindSafe(|| match events {
                 [event] => (1, session.ready(event).map(Ready::of)),
-                _ => joined.ready(session, events, websocket),
+                _ => joined.ready(self, session.as_ref(), events),
             }));
             let (count, ready) = ready.unwrap_or((1, None));
             match ready {
@@ -210,5 +263,11 @@ impl Conn {
             }
             events = events.get(count..).unwrap_or_default();
         }
+    }
+
+    /// A message that this session is sent as others were already.
+    fn known<'e>(&self, event: &'e Event) -> Option<&'e [Bytes]> {
+        let form = self.form?;
+        if event.by == Some(self.id) || !event.is_message() { None } else { event.find(form) }
     }
 }

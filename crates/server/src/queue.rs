@@ -71,7 +71,9 @@ pub(crate) struct Spare(Vec<VecDeque<Chunk>>);
 /// What waits to be written.
 #[derive(Debug, Default)]
 pub(crate) struct WriteQueue {
-    chunks: VecDeque<Chunk>,
+    /// Mostly the only one; the others are there only behind it.
+    first: Option<Chunk>,
+    others: VecDeque<Chunk>,
     bytes: usize,
 }
 
@@ -89,15 +91,19 @@ impl WriteQueue {
     }
 
     fn put(&mut self, chunk: Chunk, spare: &mut Spare) {
-        if self.chunks.capacity() == 0 {
-            self.chunks = spare.0.pop().unwrap_or_default();
-        }
         self.bytes += chunk.as_slice().len();
-        self.chunks.push_back(chunk);
+        if self.first.is_none() {
+            self.first = Some(chunk);
+            return;
+        }
+        if self.others.capacity() == 0 {
+            self.others = spare.0.pop().unwrap_or_default();
+        }
+        self.others.push_back(chunk);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.first.is_none()
     }
 
     /// How many bytes wait.
@@ -108,7 +114,7 @@ impl WriteQueue {
     /// What waiting costs: the bytes, and the room that the chunks take in the queue, without which a flood of
     /// tiny messages would cost many times what it seems to.
     pub(crate) fn cost(&self) -> usize {
-        self.bytes + self.chunks.len() * size_of::<Chunk>()
+        self.bytes + self.others.len() * size_of::<Chunk>()
     }
 
     /// Forgets everything.
@@ -121,7 +127,7 @@ impl WriteQueue {
     /// # Errors
     /// The socket's, but for "would block" and "interrupted".
     pub(crate) fn write_to(&mut self, socket: &mut impl Write, spare: &mut Spare) -> io::Result<bool> {
-        while !self.chunks.is_empty() {
+        while self.first.is_some() {
             let (asked, written) = match self.write_some(socket) {
                 Ok(progress) => progress,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -137,35 +143,38 @@ impl WriteQueue {
                 return Ok(true);
             }
         }
-        let empty = std::mem::take(&mut self.chunks);
-        if empty.capacity() <= SPARE_CHUNKS_MAX && spare.0.len() < SPARES_MAX {
-            spare.0.push(empty);
+        if self.others.capacity() > 0 {
+            let empty = std::mem::take(&mut self.others);
+            if empty.capacity() <= SPARE_CHUNKS_MAX && spare.0.len() < SPARES_MAX {
+                spare.0.push(empty);
+            }
         }
         Ok(false)
     }
 
     /// One write: how many bytes it was asked to take and how many it took.
     fn write_some(&self, socket: &mut impl Write) -> io::Result<(usize, usize)> {
-        if let (Some(chunk), 1) = (self.chunks.front(), self.chunks.len()) {
+        if let (Some(chunk), true) = (&self.first, self.others.is_empty()) {
             let slice = chunk.as_slice();
             return Ok((slice.len(), socket.write(slice)?));
         }
+        let chunks = self.first.iter().chain(&self.others).take(SLICES_MAX);
         let slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> =
-            self.chunks.iter().take(SLICES_MAX).map(|chunk| IoSlice::new(chunk.as_slice())).collect();
+            chunks.map(|chunk| IoSlice::new(chunk.as_slice())).collect();
         let asked = slices.iter().map(|slice| slice.len()).sum();
         Ok((asked, socket.write_vectored(&slices)?))
     }
 
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        while let Some(chunk) = self.chunks.front_mut() {
+        while let Some(chunk) = &mut self.first {
             let len = chunk.as_slice().len();
             if written < len {
                 chunk.advance(written);
                 return;
             }
             written -= len;
-            self.chunks.pop_front();
+            self.first = self.others.pop_front();
         }
     }
 }
@@ -223,7 +232,7 @@ mod tests {
         let mut socket = Narrow { take: usize::MAX, calls: usize::MAX, got: Vec::new() };
         assert!(!queue.write_to(&mut socket, &mut spare).unwrap());
         assert_eq!(socket.got, all);
-        assert_eq!((queue.bytes(), queue.cost(), queue.chunks.capacity()), (0, 0, 0));
+        assert_eq!((queue.bytes(), queue.cost(), queue.others.capacity()), (0, 0, 0));
     }
 
     #[test]
@@ -247,8 +256,11 @@ mod tests {
         let mut spare = Spare::default();
         let mut queue = WriteQueue::default();
         queue.push(Bytes::from_static(b"x"), &mut spare);
+        queue.push(Bytes::from_static(b"x"), &mut spare);
         let mut socket = Narrow { take: 9, calls: 9, got: Vec::new() };
         queue.write_to(&mut socket, &mut spare).unwrap();
+        assert_eq!(spare.0.len(), 1);
+        queue.push(Bytes::from_static(b"y"), &mut spare);
         assert_eq!(spare.0.len(), 1);
         queue.push(Bytes::from_static(b"y"), &mut spare);
         assert!(spare.0.is_empty());

@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gcra::{GcraState, RateLimit};
-use hub::{Card, Command, Fingerprint, Now, Origin, Reply, RoomCard, SessionId, Shared};
+use hub::{Card, Command, Fingerprint, Form, Now, Origin, Reply, RoomCard, SessionId, Shared};
 use proto::ProtocolError;
 use proto::irc::server::{Decoder, LineError, check};
 use proto::irc::{Line, Numeric, Writer};
@@ -422,6 +422,12 @@ impl Session for IrcSession {
 
     fn ready<'e>(&self, event: &'e Shared) -> Option<&'e [Bytes]> {
         self.ready_message(event)
+    }
+
+    fn form(&self) -> Option<Form> {
+        let plain = matches!(self.state, State::Active(_)) && self.carrier == Carrier::Stream;
+        // With multiline it depends on how long a message is.
+        (plain && !self.caps.contains(Caps::MULTILINE)).then(|| wire::form_of_lines(self.caps))
     }
 
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {

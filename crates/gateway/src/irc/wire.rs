@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hub::{
-    Actor, Card, Change, Chunks, Event, Kind, Namespace, RoomCard, RoomFlags, Scope, Shared, Style, Typing,
+    Actor, Card, Change, Chunks, Event, Form, Kind, Namespace, RoomCard, RoomFlags, Scope, Shared, Style,
+    Typing,
 };
 use proto::irc::{LINE_BYTES_MAX, Writer};
 
@@ -62,6 +63,11 @@ pub(super) fn that_matter(event: &Event) -> Caps {
 pub(super) fn shared<'e>(event: &'e Shared, caps: Caps, server: &str) -> &'e [Bytes] {
     let form = caps.form(that_matter(event), 0);
     event.encoded(form, |event| chunks(lines(event, caps, None, server)))
+}
+
+/// The form of messages for a client that has them line by line.
+pub(super) fn form_of_lines(caps: Caps) -> Form {
+    caps.form(Caps::TAGS, 0)
 }
 
 fn chunks(lines: Vec<u8>) -> Chunks {

@@ -12,7 +12,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use hub::{
-    Actor, Card, Command, Entrance, Event, Kind, Leg, Login, Namespace, Now, Reply, RoomCard, Shared, To,
+    Actor, Card, Command, Entrance, Event, Form, Kind, Leg, Login, Namespace, Now, Reply, RoomCard, Shared,
+    To,
 };
 use proto::ProtocolError;
 use proto::muca::server::{Decoder, LIST_START};
@@ -266,6 +267,11 @@ impl Session for MucaSession {
             return Some(&[]);
         }
         Some(self.objects(event, &plain(event, SPACE)?))
+    }
+
+    fn form(&self) -> Option<Form> {
+        let plain = matches!(self.state, State::Active(Active { held: None, .. })) && self.pacer.is_empty();
+        (plain && self.framing() == Framing::Length).then(|| wire::form(Framing::Length))
     }
 
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {

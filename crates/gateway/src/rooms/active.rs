@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hub::{Card, Command, Kind, Namespace, Now, Outcome, Reply, RoomCard, Shared, To, Token};
+use hub::{Card, Command, Form, Kind, Namespace, Now, Outcome, Reply, RoomCard, Shared, To, Token};
 use proto::rooms::{Code, Framing, ServerFrame};
 
 use super::{refusal, wire};
@@ -88,6 +88,11 @@ impl Active {
             self.pacer.push(now, message.clone(), out);
         }
         true
+    }
+
+    /// The form of messages, if nothing stands before them.
+    pub(super) fn form(&self) -> Option<Form> {
+        (self.framing == Framing::Lines && self.pacer.is_empty()).then(|| wire::form(self.framing))
     }
 
     /// The lines of a message, if nothing stands before it.

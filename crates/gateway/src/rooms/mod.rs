@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hub::{Card, Command, Entrance, Leg, Login, Now, Reply, RoomCard, Shared};
+use hub::{Card, Command, Entrance, Form, Leg, Login, Now, Reply, RoomCard, Shared};
 use proto::rooms::{ClientFrame, Code, Decoder, Framing, ServerFrame};
 
 use crate::pacer::Pacer;
@@ -164,6 +164,13 @@ impl Session for RoomsSession {
     fn ready<'e>(&self, event: &'e Shared) -> Option<&'e [Bytes]> {
         match &self.state {
             State::Active(active) => active.ready(&self.settings, event),
+            State::Greeting { .. } | State::Entering { .. } | State::Leaving(_) | State::Closed => None,
+        }
+    }
+
+    fn form(&self) -> Option<Form> {
+        match &self.state {
+            State::Active(active) => active.form(),
             State::Greeting { .. } | State::Entering { .. } | State::Leaving(_) | State::Closed => None,
         }
     }

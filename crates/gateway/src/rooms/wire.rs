@@ -1,10 +1,9 @@
 //! What events look like to rooms clients.
 
 use bytes::{Bytes, BytesMut};
-use hub::{Chunks, Dialect, Event, Namespace, Shared};
+use hub::{Chunks, Dialect, Event, Form, Namespace, Shared};
 use proto::rooms::{Framing, ServerFrame, encode};
 
-use crate::form;
 use crate::plain::{Plain, plain};
 use crate::text;
 
@@ -25,11 +24,16 @@ fn event(event: &Event, framing: Framing, bytes_max: usize) -> Chunks {
 
 /// An event's messages, made once for all who are sent the same.
 pub(super) fn shared(event: &Shared, framing: Framing, bytes_max: usize) -> &[Bytes] {
+    event.encoded(form(framing), |event| self::event(event, framing, bytes_max))
+}
+
+/// The wire form of a framing.
+pub(super) fn form(framing: Framing) -> Form {
     let variant = match framing {
         Framing::Reads => 0,
         Framing::Lines => 1,
     };
-    event.encoded(form(Dialect::Rooms, variant), |event| self::event(event, framing, bytes_max))
+    crate::form(Dialect::Rooms, variant)
 }
 
 /// What somebody said, or did.

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hub::{Card, Command, Entrance, Kind, Leg, Login, Namespace, Now, Refusal, Reply, RoomCard, Shared};
+use hub::{
+    Card, Command, Entrance, Form, Kind, Leg, Login, Namespace, Now, Refusal, Reply, RoomCard, Shared,
+};
 use proto::ProtocolError;
 use proto::tmp::{ClientFrame, ServerFrame, server};
 
@@ -227,6 +229,10 @@ impl Session for TmpSession {
         let plain = matches!(event.kind, Kind::Message { .. }) && !event.is_not_kept();
         (plain && matches!(self.state, State::Active { .. }))
             .then(|| event.encoded(wire::form(), wire::encode))
+    }
+
+    fn form(&self) -> Option<Form> {
+        matches!(self.state, State::Active { .. }).then(wire::form)
     }
 
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {
