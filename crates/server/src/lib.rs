@@ -32,6 +32,7 @@ mod inbox;
 mod intake;
 mod joining;
 mod journal;
+mod keeper;
 mod listen;
 mod metrics;
 mod orders;

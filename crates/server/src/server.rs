@@ -13,13 +13,13 @@ use crate::admin;
 use crate::http::{Web, WebService};
 use crate::inbox::poll_and_inbox;
 use crate::joining;
-use crate::journal;
 use crate::listen::{self, BindError, Door, PortError};
 use crate::reactor::{Reactor, WAKER};
 use crate::shared::{Past, REACTORS_MAX, Shared};
 use crate::tls::{Acceptor, TlsError, TlsFiles};
 use crate::verify;
 use crate::{Limits, ServerConfig, StoreConfig};
+use crate::{journal, keeper};
 
 /// Descriptors that are kept from connections: standard streams, polls, listeners, the web service, a store.
 const FILES_RESERVED: u64 = 128;
@@ -187,7 +187,7 @@ impl Server {
                     builder.spawn_scoped(scope, || journal::check(shared, reader))?;
                 }
                 let builder = thread::Builder::new().name("journal".to_owned());
-                builder.spawn_scoped(scope, || journal::run(shared, writer))?;
+                builder.spawn_scoped(scope, || keeper::run(shared, writer))?;
             }
             let mut threads = Vec::new();
             threads.push(thread::Builder::new().name("web".to_owned()).spawn_scoped(scope, || web.run())?);

@@ -23,6 +23,7 @@ use crate::drain::Drain;
 use crate::http::Web;
 use crate::inbox::{Inbox, Newcomer, News};
 use crate::journal::{After, Journal};
+use crate::keeper;
 use crate::metrics::{Metrics, Snapshot};
 use crate::tls::Acceptor;
 use crate::verify::{Verifier, Work};
@@ -133,7 +134,7 @@ impl Shared {
         if asks.is_empty() {
             return;
         }
-        self.with_hub(shard, fx, |hub, fx| {
+        self.on_reactor(shard, fx, |hub, fx| {
             for ask in asks.drain(..) {
                 match ask {
                     Ask::Open { session, origin } => hub.open(session, origin),
@@ -149,7 +150,14 @@ impl Shared {
     /// Lets the hub do what has become due.
     pub(crate) fn on_hub_timer(&self, shard: u8, now: Now, fx: &mut Vec<Effect>) {
         if self.hub_wake_at().is_some_and(|at| at <= now.at) {
-            self.with_hub(shard, fx, |hub, fx| hub.on_timer(now, fx));
+            self.on_reactor(shard, fx, |hub, fx| hub.on_timer(now, fx));
+        }
+    }
+
+    /// A reactor calls the hub; what is to be kept it may keep itself.
+    fn on_reactor(&self, shard: u8, fx: &mut Vec<Effect>, act: impl FnOnce(&mut Hub, &mut Vec<Effect>)) {
+        if let ((), true) = self.call_hub(shard, fx, None, act) {
+            keeper::keep_at_once(self, shard);
         }
     }
 
@@ -187,10 +195,26 @@ impl Shared {
         after: Option<After>,
         act: impl FnOnce(&mut Hub, &mut Vec<Effect>) -> T,
     ) -> T {
+        let (done, waits) = self.call_hub(shard, fx, after, act);
+        if waits {
+            self.journal.notify();
+        }
+        done
+    }
+
+    /// Calls the hub, and posts what it asks to be done, unless that has to wait in the journal: then the second result
+    /// is true, and the journal has to be seen to.
+    fn call_hub<T>(
+        &self,
+        shard: u8,
+        fx: &mut Vec<Effect>,
+        after: Option<After>,
+        act: impl FnOnce(&mut Hub, &mut Vec<Effect>) -> T,
+    ) -> (T, bool) {
         let mut hub = self.hub();
         let done = act(&mut hub, fx);
-        let keeps = hub.config().keeps;
-        let mut touched = if keeps && self.journal.take(shard, fx, after) { 0 } else { self.post(shard, fx) };
+        let waits = hub.config().keeps && self.journal.take(shard, fx, after);
+        let mut touched = if waits { 0 } else { self.post(shard, fx) };
         let wake_ns = hub.wake_at().map_or(u64::MAX, |at| {
             u64::try_from(at.saturating_duration_since(self.clock.start).as_nanos()).unwrap_or(u64::MAX)
         });
@@ -204,12 +228,12 @@ impl Shared {
         for other in bits(touched) {
             self.inboxes[other].wake();
         }
-        done
+        (done, waits)
     }
 
-    /// Posts what has waited for something to be kept.
-    pub(crate) fn post_kept(&self, shard: u8, fx: &mut Vec<Effect>) {
-        for reactor in bits(self.post(shard, fx)) {
+    /// Posts what has waited for something to be kept. `by` is the reactor that does it: it need not be woken.
+    pub(crate) fn post_kept(&self, shard: u8, by: Option<u8>, fx: &mut Vec<Effect>) {
+        for reactor in bits(self.post(shard, fx)).filter(|reactor| by.map(usize::from) != Some(*reactor)) {
             self.inboxes[reactor].wake();
         }
     }

@@ -22,7 +22,7 @@ use crate::{Checkpointer, Durability, FILE_NAME, Reader, StoreError, schema};
 /// People and histories whose numbers are remembered; beyond that they are looked up again.
 const REMEMBERED_MAX: usize = 16 * 1024;
 /// Events whose words are entered in one go.
-const WORDS_AT_ONCE: i64 = 2_000;
+const WORDS_AT_ONCE: i64 = 500;
 
 /// What a server that starts has to know.
 #[derive(Debug)]
@@ -106,6 +106,12 @@ impl Writer {
                 .db
                 .query_row("SELECT value FROM secret WHERE key = 'server'", [], |row| row.get(0))?,
         })
+    }
+
+    /// What its promises survive.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.durability
     }
 
     /// Another connection, to look things up.
