@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use hub::{Account, AppPassword, Credentials, EventId, Name, Presence, ScramKeys, Secret};
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, params};
 
 /// Keeps an account as it is now.
-pub(crate) fn keep(change: &Transaction<'_>, account: &Account) -> rusqlite::Result<()> {
+pub(crate) fn keep(change: &Connection, account: &Account) -> rusqlite::Result<()> {
     let Credentials { hash, scram } = &account.credentials;
     let since_ms = account.since_ms.cast_signed();
     let id: i64 = change.query_row(
@@ -45,14 +45,14 @@ pub(crate) fn keep(change: &Transaction<'_>, account: &Account) -> rusqlite::Res
 }
 
 /// Forgets an account and all that is its.
-pub(crate) fn forget(change: &Transaction<'_>, name: &Name) -> rusqlite::Result<()> {
+pub(crate) fn forget(change: &Connection, name: &Name) -> rusqlite::Result<()> {
     change.execute("DELETE FROM account WHERE name = ?1", [name.as_str()])?;
     Ok(())
 }
 
 /// Notes what a device has been shown, or that it is of no interest.
 pub(crate) fn seen(
-    change: &Transaction<'_>,
+    change: &Connection,
     (account, device, place): (&str, &str, &str),
     event: Option<EventId>,
 ) -> rusqlite::Result<()> {
@@ -126,7 +126,7 @@ pub(crate) fn all_seen(
 
 /// Notes up to when an account's owner has read.
 pub(crate) fn marker(
-    change: &Transaction<'_>,
+    change: &Connection,
     (account, place): (&str, &str),
     read_ms: u64,
 ) -> rusqlite::Result<()> {
@@ -148,7 +148,7 @@ pub(crate) fn all_markers(db: &Connection) -> rusqlite::Result<Vec<(String, Stri
 }
 
 /// Keeps where a user is that stays.
-pub(crate) fn presence(change: &Transaction<'_>, presence: &Presence) -> rusqlite::Result<()> {
+pub(crate) fn presence(change: &Connection, presence: &Presence) -> rusqlite::Result<()> {
     let Presence { account, name, username, real_name, rooms } = presence;
     change.execute(
         "INSERT OR REPLACE INTO presence (account, name, username, real_name) \

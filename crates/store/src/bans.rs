@@ -2,7 +2,7 @@
 
 use hub::ServerBan;
 use ipnet::IpNet;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, params};
 
 /// All bans, also those that have ended.
 pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<ServerBan>> {
@@ -23,7 +23,7 @@ pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<ServerBan>> {
 }
 
 /// Keeps a ban, in place of one for the same addresses.
-pub(crate) fn set(change: &Transaction<'_>, ban: &ServerBan) -> rusqlite::Result<()> {
+pub(crate) fn set(change: &Connection, ban: &ServerBan) -> rusqlite::Result<()> {
     change.execute(
         "INSERT OR REPLACE INTO ban (net, reason, made_ms, until_ms) VALUES (?1, ?2, ?3, ?4)",
         params![
@@ -37,7 +37,7 @@ pub(crate) fn set(change: &Transaction<'_>, ban: &ServerBan) -> rusqlite::Result
 }
 
 /// Forgets a ban.
-pub(crate) fn lift(change: &Transaction<'_>, net: IpNet) -> rusqlite::Result<()> {
+pub(crate) fn lift(change: &Connection, net: IpNet) -> rusqlite::Result<()> {
     change.execute("DELETE FROM ban WHERE net = ?1", [net.to_string()])?;
     Ok(())
 }

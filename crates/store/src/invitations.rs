@@ -1,10 +1,10 @@
 //! Invitations, and which rooms were opened to whom by them.
 
 use hub::{HistoryKey, Invitation, InvitationDigest, RoomName};
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, params};
 
 /// Keeps an invitation as it is now.
-pub(crate) fn keep(change: &Transaction<'_>, invitation: &Invitation) -> rusqlite::Result<()> {
+pub(crate) fn keep(change: &Connection, invitation: &Invitation) -> rusqlite::Result<()> {
     let Invitation { digest, by, room, made_ms, until_ms, uses } = invitation;
     change.execute(
         "INSERT OR REPLACE INTO invitation (digest, made_by, room, made_ms, until_ms, uses) \
@@ -22,7 +22,7 @@ pub(crate) fn keep(change: &Transaction<'_>, invitation: &Invitation) -> rusqlit
 }
 
 /// Forgets an invitation.
-pub(crate) fn forget(change: &Transaction<'_>, digest: &InvitationDigest) -> rusqlite::Result<()> {
+pub(crate) fn forget(change: &Connection, digest: &InvitationDigest) -> rusqlite::Result<()> {
     change.execute("DELETE FROM invitation WHERE digest = ?1", [digest])?;
     Ok(())
 }
@@ -48,7 +48,7 @@ pub(crate) fn all(db: &Connection) -> rusqlite::Result<Vec<Invitation>> {
 }
 
 /// Lets an account come into a room.
-pub(crate) fn welcome(change: &Transaction<'_>, account: &str, room: &HistoryKey) -> rusqlite::Result<()> {
+pub(crate) fn welcome(change: &Connection, account: &str, room: &HistoryKey) -> rusqlite::Result<()> {
     change.execute(
         "INSERT OR REPLACE INTO welcome (account, room) SELECT id, ?2 FROM account WHERE name = ?1",
         params![account, room.as_str()],
@@ -57,7 +57,7 @@ pub(crate) fn welcome(change: &Transaction<'_>, account: &str, room: &HistoryKey
 }
 
 /// It may no longer.
-pub(crate) fn unwelcome(change: &Transaction<'_>, account: &str, room: &HistoryKey) -> rusqlite::Result<()> {
+pub(crate) fn unwelcome(change: &Connection, account: &str, room: &HistoryKey) -> rusqlite::Result<()> {
     change.execute(
         "DELETE FROM welcome WHERE account = (SELECT id FROM account WHERE name = ?1) AND room = ?2",
         params![account, room.as_str()],
@@ -66,17 +66,13 @@ pub(crate) fn unwelcome(change: &Transaction<'_>, account: &str, room: &HistoryK
 }
 
 /// Nobody may any more.
-pub(crate) fn unwelcome_all(change: &Transaction<'_>, room: &HistoryKey) -> rusqlite::Result<()> {
+pub(crate) fn unwelcome_all(change: &Connection, room: &HistoryKey) -> rusqlite::Result<()> {
     change.execute("DELETE FROM welcome WHERE room = ?1", [room.as_str()])?;
     Ok(())
 }
 
 /// A room has another name; of an earlier one that had it nothing is left.
-pub(crate) fn rename(
-    change: &Transaction<'_>,
-    before: &HistoryKey,
-    after: &HistoryKey,
-) -> rusqlite::Result<()> {
+pub(crate) fn rename(change: &Connection, before: &HistoryKey, after: &HistoryKey) -> rusqlite::Result<()> {
     unwelcome_all(change, after)?;
     change.execute("UPDATE welcome SET room = ?2 WHERE room = ?1", [before.as_str(), after.as_str()])?;
     Ok(())

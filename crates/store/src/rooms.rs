@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use hub::{KeptRoom, MaskEntry, MaskList, Ranks, RoomFlags, RoomModes, RoomName, Topic};
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Row, params};
 
 /// Each list by its number.
 const LISTS: [(i64, MaskList); 3] =
     [(1, MaskList::Bans), (2, MaskList::BanExceptions), (3, MaskList::InviteExceptions)];
 
 /// Keeps a room as it is now.
-pub(crate) fn keep(change: &Transaction<'_>, room: &KeptRoom) -> rusqlite::Result<()> {
+pub(crate) fn keep(change: &Connection, room: &KeptRoom) -> rusqlite::Result<()> {
     forget(change, &room.name)?;
     let topic = room.topic.as_ref();
     change.execute(
@@ -47,7 +47,7 @@ pub(crate) fn keep(change: &Transaction<'_>, room: &KeptRoom) -> rusqlite::Resul
 }
 
 /// Forgets a room.
-pub(crate) fn forget(change: &Transaction<'_>, name: &RoomName) -> rusqlite::Result<()> {
+pub(crate) fn forget(change: &Connection, name: &RoomName) -> rusqlite::Result<()> {
     change.execute("DELETE FROM room WHERE name = ?1", [name.as_str()])?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use hub::{
     Account, Card, EventId, HistoryKey, Invitation, Kept, KeptRoom, Kind, Party, Presence, RoomName, Scope,
     ServerBan, Shared,
 };
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use rustc_hash::FxHashMap;
 
 use crate::accounts;
@@ -137,7 +137,7 @@ impl Writer {
     pub fn keep<'k>(&mut self, batch: impl IntoIterator<Item = &'k Kept>) -> Result<(), StoreError> {
         let Self { db, known, expiry, .. } = self;
         let batch = batch.into_iter().inspect(|kept| expiry.note(kept));
-        let done = keep_all(db, known, batch);
+        let done = all_or_nothing(db, |change| keep_each(change, known, batch));
         if done.is_err() {
             // Numbers that were given and taken back.
             known.forget();
@@ -193,41 +193,55 @@ impl Writer {
     }
 }
 
-fn keep_all<'k>(
-    db: &mut Connection,
+/// Does all of something or nothing. For each message there is at least a share of this, so its statements are prepared
+/// once, which [`rusqlite::Transaction`]'s are not.
+fn all_or_nothing(
+    db: &Connection,
+    act: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let done = act(db).and_then(|()| db.prepare_cached("COMMIT")?.execute([]));
+    // Some errors have taken everything back already.
+    if done.is_err() && !db.is_autocommit() {
+        db.execute_batch("ROLLBACK")?;
+    }
+    done.map(drop)
+}
+
+fn keep_each<'k>(
+    change: &Connection,
     known: &mut Known,
     batch: impl IntoIterator<Item = &'k Kept>,
 ) -> rusqlite::Result<()> {
-    let change = db.transaction()?;
     for kept in batch {
         match kept {
-            Kept::Event { history, parties, event } => keep_event(&change, known, (history, parties), event)?,
+            Kept::Event { history, parties, event } => keep_event(change, known, (history, parties), event)?,
             Kept::HistoryRenamed { before, after, name } => {
-                rename(&change, known, (before, after), name)?;
-                invitations::rename(&change, before, after)?;
+                rename(change, known, (before, after), name)?;
+                invitations::rename(change, before, after)?;
             }
             Kept::HistorySealed { history, name, sealed } => {
-                let id = known.history(&change, history, name.as_str(), &[])?;
+                let id = known.history(change, history, name.as_str(), &[])?;
                 change.execute("UPDATE history SET sealed = ?2 WHERE id = ?1", params![id, sealed])?;
             }
-            Kept::Presence(presence) => accounts::presence(&change, presence)?,
-            Kept::Room(room) => rooms::keep(&change, room)?,
-            Kept::RoomGone(name) => rooms::forget(&change, name)?,
-            Kept::Account { account, .. } => accounts::keep(&change, account)?,
-            Kept::AccountGone(name) => accounts::forget(&change, name)?,
+            Kept::Presence(presence) => accounts::presence(change, presence)?,
+            Kept::Room(room) => rooms::keep(change, room)?,
+            Kept::RoomGone(name) => rooms::forget(change, name)?,
+            Kept::Account { account, .. } => accounts::keep(change, account)?,
+            Kept::AccountGone(name) => accounts::forget(change, name)?,
             Kept::Seen { account, device, place, event } => {
-                accounts::seen(&change, (account, device, place), *event)?;
+                accounts::seen(change, (account, device, place), *event)?;
             }
             Kept::Marker { account, place, read_ms } => {
-                accounts::marker(&change, (account, place), *read_ms)?;
+                accounts::marker(change, (account, place), *read_ms)?;
             }
-            Kept::Banned(ban) => bans::set(&change, ban)?,
-            Kept::Unbanned(net) => bans::lift(&change, *net)?,
-            Kept::Invitation(invitation) => invitations::keep(&change, invitation)?,
-            Kept::InvitationGone(digest) => invitations::forget(&change, digest)?,
-            Kept::Welcome { account, room } => invitations::welcome(&change, account, room)?,
-            Kept::WelcomeGone { account, room } => invitations::unwelcome(&change, account, room)?,
-            Kept::WelcomesGone(room) => invitations::unwelcome_all(&change, room)?,
+            Kept::Banned(ban) => bans::set(change, ban)?,
+            Kept::Unbanned(net) => bans::lift(change, *net)?,
+            Kept::Invitation(invitation) => invitations::keep(change, invitation)?,
+            Kept::InvitationGone(digest) => invitations::forget(change, digest)?,
+            Kept::Welcome { account, room } => invitations::welcome(change, account, room)?,
+            Kept::WelcomeGone { account, room } => invitations::unwelcome(change, account, room)?,
+            Kept::WelcomesGone(room) => invitations::unwelcome_all(change, room)?,
             Kept::HistoryEnded { history, at } => {
                 change.execute(
                     "UPDATE history SET begins = ?2 + 1, sealed = 0 WHERE key = ?1",
@@ -236,11 +250,11 @@ fn keep_all<'k>(
             }
         }
     }
-    change.commit()
+    Ok(())
 }
 
 fn keep_event(
-    change: &Transaction<'_>,
+    change: &Connection,
     known: &mut Known,
     (history, parties): (&HistoryKey, &[Party]),
     event: &Shared,
@@ -262,7 +276,7 @@ fn keep_event(
 }
 
 /// A message was taken back: it is gone, and its words.
-fn take_back(change: &Transaction<'_>, history: &HistoryKey, message: EventId) -> rusqlite::Result<()> {
+fn take_back(change: &Connection, history: &HistoryKey, message: EventId) -> rusqlite::Result<()> {
     let id = message.bits().cast_signed();
     let is_there = change
         .prepare_cached(
@@ -273,7 +287,7 @@ fn take_back(change: &Transaction<'_>, history: &HistoryKey, message: EventId) -
 }
 
 /// Removes events, and their words. Ids in ascending order.
-pub(crate) fn remove(change: &Transaction<'_>, ids: &[i64]) -> rusqlite::Result<()> {
+pub(crate) fn remove(change: &Connection, ids: &[i64]) -> rusqlite::Result<()> {
     let Some(last) = ids.last() else { return Ok(()) };
     let upto: i64 =
         change.query_row("SELECT value FROM note WHERE key = 'words_upto'", [], |row| row.get(0))?;
@@ -295,7 +309,7 @@ pub(crate) fn remove(change: &Transaction<'_>, ids: &[i64]) -> rusqlite::Result<
 
 /// A room has another name, and its history goes with it. What an earlier room of that name said is put aside.
 fn rename(
-    change: &Transaction<'_>,
+    change: &Connection,
     known: &mut Known,
     (before, after): (&HistoryKey, &HistoryKey),
     name: &RoomName,
@@ -322,7 +336,7 @@ fn shown(event: &Shared) -> &str {
 impl Known {
     fn history(
         &mut self,
-        change: &Transaction<'_>,
+        change: &Connection,
         key: &HistoryKey,
         name: &str,
         parties: &[Party],
@@ -350,7 +364,7 @@ impl Known {
         Ok(id)
     }
 
-    fn face(&mut self, change: &Transaction<'_>, card: &Arc<Card>) -> rusqlite::Result<i64> {
+    fn face(&mut self, change: &Connection, card: &Arc<Card>) -> rusqlite::Result<i64> {
         let address = Arc::as_ptr(card) as usize;
         if let Some((_, id)) = self.faces.get(&address) {
             return Ok(*id);
