@@ -16,7 +16,7 @@ pub(crate) fn run(arguments: &Direct) -> Result<Report, Failure> {
     target.check_direct().map_err(|why| Failure::usage(why, "take another protocol"))?;
     let process = common.pid.map(Process::new).transpose()?;
     let before = process.map(Process::used).transpose()?;
-    let mut fleet = Fleet::new(4 * pairs, common.sources)?;
+    let mut fleet = Fleet::new(2 * pairs * target.sockets(), common.sources)?;
     // Who needs no room is in none.
     let room = (target.protocol != Protocol::Irc).then(|| common.room.clone());
     let manner = Manner { wish: Wish { room, ..Wish::default() }, ..Manner::default() };

@@ -6,7 +6,7 @@ use super::gather::{Names, gather, quiet};
 use super::process::Process;
 use super::report::{Latency, Report, Server};
 use super::talk::{Conversation, Sender, Talked};
-use super::target::Wish;
+use super::target::{Target, Wish};
 use crate::failure::Failure;
 
 pub(crate) fn run(arguments: &Fanout) -> Result<Report, Failure> {
@@ -24,7 +24,8 @@ pub(crate) fn run(arguments: &Fanout) -> Result<Report, Failure> {
     }
     let process = common.pid.map(Process::new).transpose()?;
     let before = process.map(Process::used).transpose()?;
-    let mut fleet = Fleet::new(2 * members, common.sources)?;
+    let sockets = targets.iter().map(Target::sockets).max().unwrap_or(1);
+    let mut fleet = Fleet::new(sockets * members, common.sources)?;
     let wish = Wish { room: Some(common.room.clone()), ..Wish::default() };
     let manner = Manner { wish, ..Manner::default() };
     let targets: Vec<_> = targets.iter().collect();

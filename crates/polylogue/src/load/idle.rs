@@ -17,8 +17,7 @@ pub(crate) fn run(arguments: &Idle) -> Result<Report, Failure> {
     let Idle { target, connections, join, common } = arguments;
     let process = common.pid.map(Process::new).transpose()?;
     let before = process.map(Process::used).transpose()?;
-    let sockets = if target.protocol == Protocol::Messenger { 2 * connections } else { *connections };
-    let mut fleet = Fleet::new(sockets + NEWCOMERS, common.sources)?;
+    let mut fleet = Fleet::new((connections + NEWCOMERS) * target.sockets(), common.sources)?;
     let room = (*join || target.protocol != Protocol::Irc).then(|| common.room.clone());
     let manner = Manner { wish: Wish { room, ..Wish::default() }, ..Manner::default() };
     let mut names = Names::new();

@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Mixed) -> Result<Report, Failure> {
     let rooms = if alone { 1 } else { *rooms };
     let process = common.pid.map(Process::new).transpose()?;
     let start = process.map(Process::used).transpose()?;
-    let mut fleet = Fleet::new(2 * people, common.sources)?;
+    let mut fleet = Fleet::new(people * target.sockets(), common.sources)?;
     let mut dice = fastrand::Rng::with_seed(*seed);
     let mut community = gather_community(arguments, rooms, &mut dice, &mut fleet)?;
     quiet(&mut fleet)?;

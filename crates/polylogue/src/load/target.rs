@@ -116,6 +116,11 @@ impl Target {
         })
     }
 
+    /// How many sockets a client has.
+    pub(crate) fn sockets(&self) -> usize {
+        if self.protocol == Protocol::Messenger { 2 } else { 1 }
+    }
+
     /// The path of the WebSocket.
     pub(crate) fn path(&self, wish: &Wish) -> String {
         match (self.protocol, &wish.room) {

@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Weather) -> Result<Report, Failure> {
         Kind::Fast => 1,
     });
     let process = common.pid.map(Process::new).transpose()?;
-    let mut fleet = Fleet::new(2 * members + count, common.sources)?;
+    let mut fleet = Fleet::new((members + count) * target.sockets(), common.sources)?;
     let wish = Wish { room: Some(common.room.clone()), ..Wish::default() };
     let manner = Manner { wish, ..Manner::default() };
     let mut names = Names::new();
