@@ -3,6 +3,7 @@
 use super::arguments::Fanout;
 use super::fleet::{Fleet, Manner};
 use super::gather::{Names, gather, quiet};
+use super::idle::figure;
 use super::process::Process;
 use super::report::{Latency, Report, Server};
 use super::talk::{Conversation, Sender, Talked};
@@ -30,6 +31,7 @@ pub(crate) fn run(arguments: &Fanout) -> Result<Report, Failure> {
     let manner = Manner { wish, ..Manner::default() };
     let targets: Vec<_> = targets.iter().collect();
     let gathered = gather(&mut fleet, &targets, *members, common.at_once, &mut Names::new(), &manner)?;
+    let all_in = fleet.now();
     quiet(&mut fleet)?;
     let people = &gathered.people;
     let talkers = people.iter().take(*senders).map(|&who| {
@@ -40,6 +42,7 @@ pub(crate) fn run(arguments: &Fanout) -> Result<Report, Failure> {
     let talked = conversation.run(&mut fleet, common.seconds, process, |_| Ok(()))?;
     let mut report = report("fanout", *members, &talked);
     report.protocols = targets.iter().map(|target| target.scheme).collect();
+    report.figures.push(figure("all were in after", all_in as f64 / 1e9, "s"));
     if let (Some(server), Some(before)) = (&mut report.server, before) {
         server.began_with(before.resident, *members);
     }
