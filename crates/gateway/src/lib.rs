@@ -18,6 +18,8 @@ mod slash;
 pub mod text;
 pub mod tmp;
 
+use std::sync::Arc;
+
 use hub::{Dialect, Form, Say, Style, To, Token};
 
 pub use open::{Carrier, Opening, open};
@@ -25,10 +27,10 @@ pub use outbox::{Close, Outbox};
 pub use session::{IrcLimits, IrcLines, Session, Settings, Sts};
 
 /// A plain message, as dialects without anything else say it.
-pub(crate) fn say(to: To, text: String, token: Option<Token>) -> hub::Command {
+pub(crate) fn say(to: To, text: impl Into<Arc<str>>, token: Option<Token>) -> hub::Command {
     hub::Command::Say(Say {
         to,
-        text,
+        text: text.into(),
         style: Style::Plain,
         tags: None,
         seams: Vec::new(),

@@ -1,6 +1,7 @@
 //! What sessions ask of the hub, and what it answers.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::query::Query;
 use crate::rendezvous::BridgeRequest;
@@ -316,7 +317,7 @@ pub struct Say {
     /// To whom.
     pub to: To,
     /// What. For [`To::Leading`] the name stands at its beginning.
-    pub text: String,
+    pub text: Arc<str>,
     /// How.
     pub style: Style,
     /// Client-only tags, as IRC writes them; checked by the session.

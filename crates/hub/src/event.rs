@@ -331,26 +331,25 @@ pub struct Shared(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     event: Event,
-    forms: Forms,
+    encoded: OnceLock<Encoded>,
     not_kept: AtomicBool,
 }
 
-/// A list that only grows, one cell at a time, so that readers need no lock and no two threads encode the same
-/// form: whoever comes second to a cell waits for the first and then looks at what is in it.
-type Forms = OnceLock<Box<Encoded>>;
-
+/// The bytes in one form, and the next of a list that only grows, one cell at a time, so that readers need no lock and
+/// no two threads encode the same form: whoever comes second to a cell waits for the first and then looks at what is
+/// in it. The first cell is the event's own, because most events are written in one form.
 #[derive(Debug)]
 struct Encoded {
     form: Form,
     chunks: Chunks,
-    next: Forms,
+    next: OnceLock<Box<Encoded>>,
 }
 
 impl Shared {
     /// Takes an event that is now beyond change.
     #[must_use]
     pub fn new(event: Event) -> Self {
-        Self(Arc::new(Inner { event, forms: Forms::new(), not_kept: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { event, encoded: OnceLock::new(), not_kept: AtomicBool::new(false) }))
     }
 
     /// Notes that the event was to be kept and could not be.
@@ -368,30 +367,25 @@ impl Shared {
     /// The event's bytes in `form`, if some recipient has asked for them already.
     #[must_use]
     pub fn find(&self, form: Form) -> Option<&[Bytes]> {
-        let mut cell = &self.0.forms;
-        loop {
-            let found = cell.get()?;
-            if found.form == form {
-                return Some(&found.chunks);
-            }
-            cell = &found.next;
+        let mut found = self.0.encoded.get()?;
+        while found.form != form {
+            found = found.next.get()?;
         }
+        Some(&found.chunks)
     }
 
     /// The event's bytes in `form`, made by `encode` the first time that any recipient asks.
     pub fn encoded(&self, form: Form, encode: impl FnOnce(&Event) -> Chunks) -> &[Bytes] {
         let mut encode = Some(encode);
-        let mut cell = &self.0.forms;
-        loop {
-            let found = cell.get_or_init(|| {
-                let chunks = encode.take().map(|encode| encode(&self.0.event)).unwrap_or_default();
-                Box::new(Encoded { form, chunks, next: Forms::new() })
-            });
-            if found.form == form {
-                return &found.chunks;
-            }
-            cell = &found.next;
+        let mut make = || {
+            let chunks = encode.take().map(|encode| encode(&self.0.event)).unwrap_or_default();
+            Encoded { form, chunks, next: OnceLock::new() }
+        };
+        let mut found = self.0.encoded.get_or_init(&mut make);
+        while found.form != form {
+            found = found.next.get_or_init(|| Box::new(make()));
         }
+        &found.chunks
     }
 }
 

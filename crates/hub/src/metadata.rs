@@ -111,8 +111,7 @@ impl Hub {
         (target, action): (&MetadataTarget, MetadataAction),
         fx: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
-        let me = self.speaker(from)?;
-        self.check_rate(now, from)?;
+        let me = self.speaker_now(now, from)?;
         let answer = match action {
             MetadataAction::Get(keys) => self.metadata_get(from, &me, target, keys)?,
             MetadataAction::Set(key, value) => {

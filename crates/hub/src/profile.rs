@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::names::Key;
+use crate::state::User;
 use crate::{
     Card, Dialect, Effect, Former, Hub, Kind, Name, Namespace, News, Now, Privileges, Refusal, Reply,
     SessionId, UserFlags, UserId,
@@ -89,8 +90,7 @@ impl Hub {
         text: &str,
         fx: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
-        let before = self.speaker(from)?;
-        self.check_rate(now, from)?;
+        let before = self.speaker_now(now, from)?;
         let mut after = Card::clone(&before);
         after.profile.real_name = self.phrase(text);
         self.change_profile(now, &before, after, fx);
@@ -167,9 +167,9 @@ impl Hub {
     }
 
     /// A user has just done something that shows that somebody is there.
-    pub(crate) fn touch_user(&mut self, now: Now, user: UserId) {
-        if let Some(user) = self.users.get_mut(&user) {
-            user.active_ms = now.unix_ms;
-        }
+    pub(crate) fn touch_user(&mut self, now: Now, user: UserId) -> Option<&User> {
+        let user = self.users.get_mut(&user)?;
+        user.active_ms = now.unix_ms;
+        Some(user)
     }
 }

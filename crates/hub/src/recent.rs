@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::{
-    Audience, Card, Effect, EventId, Hub, Kind, Now, Ranks, Reaction, Refusal, Reply, Scope, SessionId,
-    Shared, To,
+    Audience, Card, Effect, EventId, Hub, Kind, Now, Ranks, Reaction, Refusal, Reply, RoomId, Scope,
+    SessionId, Shared, Text, To, UserId,
 };
 
 /// How much of a message a reaction quotes, in characters.
@@ -13,24 +13,52 @@ const EXCERPT_CHARS_MAX: usize = 40;
 
 /// The last messages of all rooms and people, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(VecDeque<Shared>);
+pub(crate) struct Recent(VecDeque<Message>);
+
+/// What is remembered of a message: not the event, which is large with its bytes, and gone as soon as it is written.
+#[derive(Debug)]
+struct Message {
+    id: EventId,
+    author: UserId,
+    place: Place,
+    text: Text,
+}
+
+/// Where a message was said.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// To a room.
+    Room(RoomId),
+    /// To one person.
+    Person(UserId),
+    /// Where nothing is taken back.
+    Elsewhere,
+}
 
 impl Recent {
-    /// Remembers a message, and forgets the oldest if there are more than `max`.
-    pub(crate) fn push(&mut self, message: Shared, max: usize) {
-        self.0.push_back(message);
-        while self.0.len() > max {
-            self.0.pop_front();
+    /// Remembers a message, and forgets the oldest so that there aren't more than `max`.
+    pub(crate) fn push(&mut self, event: &Shared, max: usize) {
+        let Kind::Message { from, scope, text, .. } = &event.kind else { return };
+        let place = match scope {
+            Scope::Room(room) => Place::Room(room.id()),
+            Scope::Private { to: Some(to), .. } => Place::Person(to.user()),
+            Scope::Ranked { .. } | Scope::Private { to: None, .. } => Place::Elsewhere,
+        };
+        while self.0.len() >= max {
+            if self.0.pop_front().is_none() {
+                return;
+            }
         }
+        self.0.push_back(Message { id: event.id, author: from.user(), place, text: text.clone() });
     }
 
-    fn find(&self, id: EventId) -> Option<&Shared> {
-        let at = self.0.binary_search_by_key(&id, |event| event.id).ok()?;
+    fn find(&self, id: EventId) -> Option<&Message> {
+        let at = self.0.binary_search_by_key(&id, |message| message.id).ok()?;
         self.0.get(at)
     }
 
     fn forget(&mut self, id: EventId) {
-        if let Ok(at) = self.0.binary_search_by_key(&id, |event| event.id) {
+        if let Ok(at) = self.0.binary_search_by_key(&id, |message| message.id) {
             self.0.remove(at);
         }
     }
@@ -40,11 +68,7 @@ impl Hub {
     /// What everybody can be shown of a reaction.
     pub(crate) fn reaction(&self, with: &str, to: Option<EventId>) -> Reaction {
         let message = to.and_then(|id| self.recent.find(id));
-        let text = message.and_then(|message| match &message.kind {
-            Kind::Message { text, .. } => Some(text.as_str()),
-            _ => None,
-        });
-        Reaction { with: self.phrase(with), to: text.map(excerpt) }
+        Reaction { with: self.phrase(with), to: message.map(|message| excerpt(message.text.as_str())) }
     }
 
     /// Takes a message back: its sender may, and who keeps order where it was said.
@@ -57,18 +81,14 @@ impl Hub {
         echo: bool,
         fx: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
-        let by = self.speaker(from)?;
-        self.check_rate(now, from)?;
+        let by = self.speaker_now(now, from)?;
         let (scope, to) = self.redactable(from, &by, to, echo)?;
-        let message = self.recent.find(id).ok_or(Refusal::NoSuchMessage)?;
-        let Kind::Message { from: author, scope: said, .. } = &message.kind else {
-            return Err(Refusal::NoSuchMessage);
-        };
-        let same_place = match (&scope, said) {
-            (Scope::Room(here), Scope::Room(there)) => here.id() == there.id(),
-            (Scope::Private { to: Some(here), .. }, Scope::Private { to: Some(there), .. }) => {
+        let &Message { author, place, .. } = self.recent.find(id).ok_or(Refusal::NoSuchMessage)?;
+        let same_place = match (&scope, place) {
+            (Scope::Room(here), Place::Room(there)) => here.id() == there,
+            (Scope::Private { to: Some(here), .. }, Place::Person(there)) => {
                 let pair = [by.user(), here.user()];
-                pair.contains(&author.user()) && pair.contains(&there.user())
+                pair.contains(&author) && pair.contains(&there)
             }
             _ => false,
         };
@@ -79,7 +99,7 @@ impl Hub {
             Scope::Room(room) => self.power(by.user(), room.id()).reach(Ranks::HALF_OPERATOR),
             Scope::Ranked { .. } | Scope::Private { .. } => false,
         };
-        if author.user() != by.user() && !rules {
+        if author != by.user() && !rules {
             return Err(Refusal::NotYourMessage);
         }
         self.recent.forget(id);

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::membership::no_room;
+use crate::state::User;
 use crate::{
     Audience, Card, Dialect, Effect, EventId, Hub, Kind, Namespace, Now, Outcome, Party, Ranks, Refusal,
     Reply, RoomId, Say, Scope, SessionId, Style, Text, To, Token, UserFlags, UserId, Verdict,
@@ -46,8 +47,7 @@ impl Hub {
         say: Say,
         fx: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
-        let card = self.speaker(from)?;
-        self.check_rate(now, from)?;
+        let card = self.speaker_now(now, from)?;
         if let Some(to) = to_service(&say) {
             self.serve(now, from, to, fx);
             if let Some(token) = say.token {
@@ -59,27 +59,29 @@ impl Hub {
         let (to, text) = match say.to {
             To::Leading => {
                 let (user, rest) = self.find_leading(from, &say.text)?;
-                (Recipients::Users(vec![user], 1), rest)
+                (Recipients::Users(smallvec![user], 1), rest.into())
             }
-            To::Room(room) => (Recipients::Room(room, None), say.text.as_str()),
-            To::Channel(name) => (Recipients::Room(self.room_to(&name)?, None), say.text.as_str()),
-            To::Ranked(name, least) => {
-                (Recipients::Room(self.room_to(&name)?, Some(least)), say.text.as_str())
-            }
+            To::Room(room) => (Recipients::Room(room, None), say.text),
+            To::Channel(name) => (Recipients::Room(self.room_to(&name)?, None), say.text),
+            To::Ranked(name, least) => (Recipients::Room(self.room_to(&name)?, Some(least)), say.text),
             To::User(name) => {
                 let user = self.find(from, &name).ok_or(Refusal::NoSuchUser { name })?;
-                (Recipients::Users(vec![user], 1), say.text.as_str())
+                (Recipients::Users(smallvec![user], 1), say.text)
             }
             To::Group(names) => {
-                let mut users: Vec<UserId> = Vec::new();
+                let mut users: Users = SmallVec::new();
                 for name in &names {
                     users.extend(self.find(from, name).filter(|user| !users.contains(user)));
                 }
-                (Recipients::Users(users, names.len()), say.text.as_str())
+                (Recipients::Users(users, names.len()), say.text)
             }
         };
         let text = Text::new(text, self.config.text_bytes_max)?;
         let tags = say.tags.map(Into::into);
+        let sender = self.touch_user(now, card.user());
+        // The sender's other devices show what it said, too.
+        let has_devices =
+            card.dialect() == Dialect::Irc && sender.is_some_and(|user| user.sessions.len() > 1);
         let said = Said {
             from,
             card,
@@ -87,11 +89,10 @@ impl Hub {
             style: say.style,
             tags,
             seams: (!say.seams.is_empty()).then(|| say.seams.into()),
-            echo: say.echo,
+            echo: say.echo || has_devices,
             token: say.token,
             waits: say.waits,
         };
-        self.touch_user(now, said.card.user());
         match to {
             Recipients::Users(users, named) => self.say_to_users(now, said, &users, named, fx),
             Recipients::Room(room, least) => {
@@ -113,10 +114,7 @@ impl Hub {
         state: crate::Typing,
         fx: &mut Vec<Effect>,
     ) {
-        let Ok(card) = self.speaker(from) else { return };
-        if self.check_rate(now, from).is_err() {
-            return;
-        }
+        let Ok(card) = self.speaker_now(now, from) else { return };
         let Ok((scope, to, _)) = self.reachable(from, &card, to, false) else { return };
         let event = self.event(now, Kind::Typing { from: card, scope, state });
         self.deliver_to(to, event, fx);
@@ -132,8 +130,7 @@ impl Hub {
         echo: bool,
         fx: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
-        let card = self.speaker(from)?;
-        self.check_rate(now, from)?;
+        let card = self.speaker_now(now, from)?;
         let (scope, mut to, room) = self.reachable(from, &card, to, echo)?;
         if let (Some(room), Audience::Many(all)) = (room, &to) {
             to = Audience::Many(self.audience_after_arrival(now, &card, room, all.clone(), fx));
@@ -166,7 +163,7 @@ impl Hub {
             To::User(name) => {
                 let user = self.find(from, &name).ok_or(Refusal::NoSuchUser { name })?;
                 let whom = self.users.get(&user).map(|user| user.card.clone());
-                let mut to: Vec<_> = self.receiving_sessions(user).collect();
+                let mut to: Sessions = self.receiving_sessions(user).collect();
                 if echo {
                     self.add_own(card.user(), &mut to);
                 }
@@ -180,7 +177,7 @@ impl Hub {
     }
 
     /// The sender's own sessions hear it too.
-    fn add_own(&self, sender: UserId, to: &mut Vec<SessionId>) {
+    fn add_own(&self, sender: UserId, to: &mut Sessions) {
         for own in self.receiving_sessions(sender) {
             if !to.contains(&own) {
                 to.push(own);
@@ -262,13 +259,6 @@ impl Hub {
         }
     }
 
-    /// The present user of a session.
-    pub(crate) fn speaker(&self, from: SessionId) -> Result<Arc<Card>, Refusal> {
-        let user = self.sessions.get(&from).and_then(|session| session.user).ok_or(Refusal::NotLoggedIn)?;
-        let entry = self.users.get(&user).filter(|user| user.present).ok_or(Refusal::NotLoggedIn)?;
-        Ok(entry.card.clone())
-    }
-
     /// Who hears what a user says in a room, from a rank on, if it may.
     fn room_audience(
         &mut self,
@@ -325,11 +315,13 @@ impl Hub {
     }
 
     pub(crate) fn receiving_sessions(&self, user: UserId) -> impl Iterator<Item = SessionId> + '_ {
-        let sessions = self.users.get(&user).map(|user| user.sessions.as_slice()).unwrap_or_default();
-        sessions
-            .iter()
-            .copied()
-            .filter(|session| self.sessions.get(session).is_some_and(|session| session.hears()))
+        self.users.get(&user).into_iter().flat_map(|user| self.hearing(user))
+    }
+
+    /// Those of a user's sessions that its messages come to.
+    fn hearing<'h>(&'h self, user: &'h User) -> impl Iterator<Item = SessionId> + 'h {
+        let sessions = user.sessions.iter().copied();
+        sessions.filter(|session| self.sessions.get(session).is_some_and(|session| session.hears()))
     }
 
     /// Says something privately. A single recipient that can't be reached is a refusal, one of several is left out.
@@ -341,24 +333,21 @@ impl Hub {
         named: usize,
         fx: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
-        let mut sessions: Vec<SessionId> = Vec::new();
-        let mut ring: Vec<UserId> = Vec::new();
-        for user in to {
-            match self.reach_for(&said, *user) {
-                Reach::Session => sessions.extend(self.receiving_sessions(*user)),
-                Reach::Ring => ring.push(*user),
+        let mut sessions = Sessions::new();
+        let mut ring = Users::new();
+        let mut whom = None;
+        for user in to.iter().filter_map(|user| self.users.get(user)) {
+            match self.reach_for(&said, user) {
+                Reach::Session => sessions.extend(self.hearing(user)),
+                Reach::Ring => ring.push(user.card.user()),
                 Reach::Busy(refusal) if named == 1 => return Err(refusal),
                 Reach::Busy(_) => {}
             }
+            if named == 1 {
+                whom = Some((user.card.clone(), user.away.clone()));
+            }
         }
-        let whom = match to {
-            [one] if named == 1 => self.users.get(one).map(|user| (user.card.clone(), user.away.clone())),
-            _ => None,
-        };
-        // The sender's other devices show what it said, too.
-        let has_devices = said.card.dialect() == Dialect::Irc
-            && self.users.get(&said.card.user()).is_some_and(|user| user.sessions.len() > 1);
-        if said.echo || has_devices {
+        if said.echo {
             self.add_own(said.card.user(), &mut sessions);
         }
         let (whom, away) = whom.unzip();
@@ -376,13 +365,13 @@ impl Hub {
     }
 
     /// How a recipient can be reached, if it wants to be.
-    fn reach_for(&self, said: &Said, user: UserId) -> Reach {
-        let wants_account =
-            self.users.get(&user).is_some_and(|user| user.flags.contains(UserFlags::ACCOUNTS_ONLY));
-        if wants_account && said.card.account().is_none() && said.card.user() != user {
+    fn reach_for(&self, said: &Said, user: &User) -> Reach {
+        let (from, to) = (said.card.user(), user.card.user());
+        let wants_account = user.flags.contains(UserFlags::ACCOUNTS_ONLY);
+        if wants_account && said.card.account().is_none() && from != to {
             return Reach::Busy(Refusal::NeedsAccount);
         }
-        self.reach(said.card.user(), user)
+        self.reach(from, to)
     }
 
     /// Hands a message out, and tells the sender what became of it as soon as that is known.
@@ -404,7 +393,7 @@ impl Hub {
         self.keep(&event, parties, fx);
         self.counts.messages += 1;
         self.counts.deliveries += (to.sessions().len() + ring.len()) as u64;
-        self.recent.push(event.clone(), self.config.recent_max);
+        self.recent.push(&event, self.config.recent_max);
         let waits = token
             .filter(|_| waits)
             .is_some_and(|token| self.expect_receipts(event.id, (from, token), &to, ring, except));
@@ -445,9 +434,9 @@ impl Hub {
 /// The service that something is said to, and what.
 fn to_service(say: &Say) -> Option<(&str, &str)> {
     let (name, text) = match &say.to {
-        To::User(name) => (name.as_str(), say.text.as_str()),
+        To::User(name) => (name.as_str(), &*say.text),
         To::Group(names) => match names.as_slice() {
-            [one] => (one.as_str(), say.text.as_str()),
+            [one] => (one.as_str(), &*say.text),
             _ => return None,
         },
         To::Leading => say.text.trim_start().split_once(char::is_whitespace)?,
@@ -469,8 +458,13 @@ enum Recipients {
     /// A room's members, perhaps only from a rank on.
     Room(RoomId, Option<Ranks>),
     /// Users, and how many the sender named.
-    Users(Vec<UserId>, usize),
+    Users(Users, usize),
 }
+
+/// Some users: mostly one.
+type Users = SmallVec<[UserId; 2]>;
+/// Some sessions: mostly those of one user.
+type Sessions = SmallVec<[SessionId; 4]>;
 
 /// A message on its way through the hub.
 struct Said {
@@ -480,6 +474,7 @@ struct Said {
     style: Style,
     tags: Option<Arc<str>>,
     seams: Option<Arc<[usize]>>,
+    /// Whether what is said privately comes to the sender's own sessions too.
     echo: bool,
     token: Option<Token>,
     waits: bool,

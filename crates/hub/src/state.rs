@@ -421,6 +421,20 @@ impl Hub {
         Ok(Reply::Members { token, room: room.card.clone(), members })
     }
 
+    /// The present user of a session.
+    pub(crate) fn speaker(&self, from: SessionId) -> Result<Arc<Card>, Refusal> {
+        let user = self.sessions.get(&from).and_then(|session| session.user).ok_or(Refusal::NotLoggedIn)?;
+        let entry = self.users.get(&user).filter(|user| user.present).ok_or(Refusal::NotLoggedIn)?;
+        Ok(entry.card.clone())
+    }
+
+    /// The present user of a session that may do one more thing now.
+    pub(crate) fn speaker_now(&mut self, now: Now, from: SessionId) -> Result<Arc<Card>, Refusal> {
+        let card = self.speaker(from)?;
+        self.check_rate(now, from)?;
+        Ok(card)
+    }
+
     /// Whether a session may send another message now.
     pub(crate) fn check_rate(&mut self, now: Now, from: SessionId) -> Result<(), Refusal> {
         let session = self.sessions.get_mut(&from).ok_or(Refusal::NotLoggedIn)?;

@@ -20,20 +20,25 @@ impl Text {
     ///
     /// # Errors
     /// [`Refusal::TextEmpty`], [`Refusal::TextTooLong`].
-    pub fn new(text: &str, bytes_max: usize) -> Result<Self, Refusal> {
-        if text.is_empty() {
+    pub fn new(text: impl AsRef<str> + Into<Arc<str>>, bytes_max: usize) -> Result<Self, Refusal> {
+        let len = text.as_ref().len();
+        if len == 0 {
             return Err(Refusal::TextEmpty);
         }
-        if text.len() > bytes_max {
-            return Err(Refusal::TextTooLong { bytes: text.len(), bytes_max });
+        if len > bytes_max {
+            return Err(Refusal::TextTooLong { bytes: len, bytes_max });
         }
-        Ok(Self::kept(text))
+        Ok(Self::of(text.into()))
     }
 
     /// A text that was checked when it was said.
     #[must_use]
     pub fn kept(text: &str) -> Self {
-        Self { has_lines: text.contains('\n'), text: text.into() }
+        Self::of(text.into())
+    }
+
+    fn of(text: Arc<str>) -> Self {
+        Self { has_lines: text.contains('\n'), text }
     }
 
     /// The text.

@@ -25,8 +25,7 @@ impl Hub {
         (add, remove): (Vec<String>, Vec<String>),
         clear: bool,
     ) -> Result<Reply, Refusal> {
-        self.speaker(from)?;
-        self.check_rate(now, from)?;
+        self.speaker_now(now, from)?;
         if clear {
             self.unwatch_all(from);
         }

@@ -137,7 +137,7 @@ impl IrcSession {
             return self.fail(cx, "BATCH", "MULTILINE_INVALID", &[], "The batch says nothing");
         };
         let words = Words::of(&batch.text, command == "NOTICE", batch.tags);
-        let seams = if words.text == batch.text { batch.seams } else { Vec::new() };
+        let seams = if *words.text == *batch.text { batch.seams } else { Vec::new() };
         self.say(cx, command, &batch.target, Words { seams, ..words });
     }
 }

@@ -1,5 +1,7 @@
 //! PRIVMSG, NOTICE, TAGMSG, REDACT.
 
+use std::sync::Arc;
+
 use hub::{Command, Ranks, Say, Style, To, Token, Typing};
 use proto::irc::{Line, Numeric};
 
@@ -30,7 +32,7 @@ pub(super) fn is_plain_line(line: &Line<'_>) -> bool {
 
 /// What a client says, before it is known to whom.
 pub(super) struct Words {
-    pub(super) text: String,
+    pub(super) text: Arc<str>,
     pub(super) style: Style,
     pub(super) tags: Option<String>,
     pub(super) seams: Vec<usize>,
@@ -48,7 +50,7 @@ impl Words {
                 _ => (marked, Style::Request { answer: notice }),
             },
         };
-        Self { text: text.to_owned(), style, tags, seams: Vec::new() }
+        Self { text: text.into(), style, tags, seams: Vec::new() }
     }
 }
 

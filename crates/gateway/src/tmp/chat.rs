@@ -28,7 +28,7 @@ pub(super) fn on_body(settings: &Settings, room: RoomId, body: &str, out: &mut O
     match settings.commands.then(|| Slash::parse(text)).flatten() {
         None => {
             let style = if bare { Style::Bare } else { Style::Plain };
-            let (text, to) = (text.to_owned(), To::Room(room));
+            let (text, to) = (text.into(), To::Room(room));
             out.command(Command::Say(Say {
                 to,
                 text,
@@ -40,7 +40,7 @@ pub(super) fn on_body(settings: &Settings, room: RoomId, body: &str, out: &mut O
                 waits: true,
             }));
         }
-        Some(Slash::Msg(text)) => out.command(crate::say(To::Leading, text.to_owned(), Some(Token(0)))),
+        Some(Slash::Msg(text)) => out.command(crate::say(To::Leading, text, Some(Token(0)))),
         Some(Slash::Who) => out.command(Command::Who { room, token: None }),
         Some(Slash::History(count)) => out.command(slash::history(room, count)),
     }

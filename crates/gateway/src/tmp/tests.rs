@@ -102,7 +102,7 @@ impl Bench {
             | Effect::Recall { .. } => None,
         });
         let style = if bare { Style::Bare } else { Style::Plain };
-        let (to, text) = (To::Room(room.unwrap().id()), text.to_owned());
+        let (to, text) = (To::Room(room.unwrap().id()), text.into());
         let say =
             Say { to, text, style, tags: None, seams: Vec::new(), echo: false, token: None, waits: true };
         fx.clear();
@@ -136,7 +136,7 @@ fn chat(user: &str, text: &str) -> String {
 fn texts(commands: &[Command]) -> Vec<&str> {
     commands
         .iter()
-        .map(|command| if let Command::Say(say) = command { say.text.as_str() } else { "not said" })
+        .map(|command| if let Command::Say(say) = command { &*say.text } else { "not said" })
         .collect()
 }
 

@@ -119,7 +119,7 @@ impl Desk {
     }
 
     fn say(&mut self, from: SessionId, to: &str, token: u32) {
-        let (to, text) = (To::User(to.into()), format!("text {token}"));
+        let (to, text) = (To::User(to.into()), format!("text {token}").into());
         self.apply(
             from,
             Command::Say(Say {
