@@ -3,13 +3,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::{
     Audience, Card, Effect, EventId, Hub, Kind, Now, Ranks, Reaction, Refusal, Reply, RoomId, Scope,
-    SessionId, Shared, Text, To, UserId,
+    SessionId, Shared, To, UserId,
 };
 
 /// How much of a message a reaction quotes, in characters.
 const EXCERPT_CHARS_MAX: usize = 40;
+
+/// How long a text is that is remembered in place, in bytes.
+const TEXT_BYTES: usize = 64;
 
 /// The last messages of all rooms and people, oldest first.
 #[derive(Debug, Default)]
@@ -21,7 +26,8 @@ struct Message {
     id: EventId,
     author: UserId,
     place: Place,
-    text: Text,
+    /// Short ones, which most are, stand here: what nobody asks for is forgotten without being looked at.
+    text: SmallVec<[u8; TEXT_BYTES]>,
 }
 
 /// Where a message was said.
@@ -49,7 +55,12 @@ impl Recent {
                 return;
             }
         }
-        self.0.push_back(Message { id: event.id, author: from.user(), place, text: text.clone() });
+        self.0.push_back(Message {
+            id: event.id,
+            author: from.user(),
+            place,
+            text: SmallVec::from_slice(text.as_str().as_bytes()),
+        });
     }
 
     fn find(&self, id: EventId) -> Option<&Message> {
@@ -68,7 +79,10 @@ impl Hub {
     /// What everybody can be shown of a reaction.
     pub(crate) fn reaction(&self, with: &str, to: Option<EventId>) -> Reaction {
         let message = to.and_then(|id| self.recent.find(id));
-        Reaction { with: self.phrase(with), to: message.map(|message| excerpt(message.text.as_str())) }
+        Reaction {
+            with: self.phrase(with),
+            to: message.map(|message| excerpt(&String::from_utf8_lossy(&message.text))),
+        }
     }
 
     /// Takes a message back: its sender may, and who keeps order where it was said.

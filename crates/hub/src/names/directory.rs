@@ -130,8 +130,7 @@ impl Directory {
 
     /// The user whom `spelled` means when it is written in `space`.
     pub(crate) fn find(&self, space: Namespace, spelled: &str) -> Option<UserId> {
-        let key = Key::of(spelled);
-        self.spelled(space).get(&key).or_else(|| self.canonical.get(&key)).copied()
+        Key::lend(spelled, |key| self.spelled(space).get(key).or_else(|| self.canonical.get(key)).copied())
     }
 
     /// Whether the canonical name is somebody's.

@@ -3,6 +3,7 @@
 mod directory;
 mod wire;
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -93,6 +94,13 @@ impl RoomName {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key(Box<str>);
 
+/// Keys are ordered as their texts are.
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Key {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -111,6 +119,26 @@ impl Key {
             return Self(key.into());
         }
         Self::of_any(name)
+    }
+
+    /// Lends the key of a name, for looking something up: nearly always that takes no memory.
+    pub(crate) fn lend<T>(name: &str, look_up: impl FnOnce(&str) -> T) -> T {
+        let plain = &*PLAIN;
+        let (mut key, mut len) = ([0; 2 * NAME_CHARS_MAX], 0);
+        let fits = name.bytes().all(|byte| {
+            let folded = if byte.is_ascii_graphic() { plain[usize::from(byte)].as_bytes() } else { &[] };
+            let Some(place) = key.get_mut(len..len + folded.len()) else { return false };
+            match (place, folded) {
+                ([place], [one]) => *place = *one,
+                (place, several) => place.copy_from_slice(several),
+            }
+            len += folded.len();
+            !folded.is_empty()
+        });
+        match std::str::from_utf8(key.get(..len).unwrap_or_default()) {
+            Ok(key) if fits => look_up(key),
+            _ => look_up(Self::of(name).as_str()),
+        }
     }
 
     fn of_any(name: &str) -> Self {
@@ -196,10 +224,14 @@ mod tests {
             for other in plain() {
                 for name in [format!("{one}"), format!("{one}{other}"), format!("x{other}{one}Y{other}")] {
                     assert_eq!(Key::of(&name), Key::of_any(&name), "{name}");
+                    Key::lend(&name, |key| assert_eq!(key, Key::of_any(&name).as_str()));
                 }
             }
         }
         assert_eq!(Key::of(""), Key::of_any(""));
+        for name in ["", "a b", "José", &"m".repeat(100)] {
+            Key::lend(name, |key| assert_eq!(key, Key::of(name).as_str()));
+        }
     }
 
     #[test]
