@@ -342,7 +342,7 @@ pub enum To {
     /// The members of a room from a rank on.
     Ranked(String, Ranks),
     /// One user, by name or handle as the sender's dialect shows it.
-    User(String),
+    User(Arc<str>),
     /// Some users; those that nobody knows are left out without a word.
     Group(Vec<String>),
     /// The user whose name the text begins with, up to white space (the longest such name if it could be

@@ -65,7 +65,7 @@ impl Hub {
             To::Channel(name) => (Recipients::Room(self.room_to(&name)?, None), say.text),
             To::Ranked(name, least) => (Recipients::Room(self.room_to(&name)?, Some(least)), say.text),
             To::User(name) => {
-                let user = self.find(from, &name).ok_or(Refusal::NoSuchUser { name })?;
+                let user = self.find(from, &name).ok_or_else(|| no_user(&name))?;
                 (Recipients::Users(smallvec![user], 1), say.text)
             }
             To::Group(names) => {
@@ -161,7 +161,7 @@ impl Hub {
             To::Channel(name) => (self.room_to(&name)?, None),
             To::Ranked(name, least) => (self.room_to(&name)?, Some(least)),
             To::User(name) => {
-                let user = self.find(from, &name).ok_or(Refusal::NoSuchUser { name })?;
+                let user = self.find(from, &name).ok_or_else(|| no_user(&name))?;
                 let whom = self.users.get(&user).map(|user| user.card.clone());
                 let mut to: Sessions = self.receiving_sessions(user).collect();
                 if echo {
@@ -311,7 +311,7 @@ impl Hub {
             }
         }
         let name = text.split_whitespace().next().unwrap_or_default();
-        Err(Refusal::NoSuchUser { name: name.to_owned() })
+        Err(no_user(name))
     }
 
     pub(crate) fn receiving_sessions(&self, user: UserId) -> impl Iterator<Item = SessionId> + '_ {
@@ -434,7 +434,7 @@ impl Hub {
 /// The service that something is said to, and what.
 fn to_service(say: &Say) -> Option<(&str, &str)> {
     let (name, text) = match &say.to {
-        To::User(name) => (name.as_str(), &*say.text),
+        To::User(name) => (&**name, &*say.text),
         To::Group(names) => match names.as_slice() {
             [one] => (one.as_str(), &*say.text),
             _ => return None,
@@ -443,6 +443,10 @@ fn to_service(say: &Say) -> Option<(&str, &str)> {
         To::Room(_) | To::Channel(_) | To::Ranked(..) => return None,
     };
     Hub::is_service(name).then_some((name, text))
+}
+
+fn no_user(name: &str) -> Refusal {
+    Refusal::NoSuchUser { name: name.to_owned() }
 }
 
 /// The sessions as an audience.

@@ -119,7 +119,7 @@ impl Conversation {
         };
         self.tokens = self.tokens.wrapping_add(1);
         let token = Some(Token(self.tokens << 1 | u32::from(framed)));
-        out.command(crate::say(To::User(to), text, token));
+        out.command(crate::say(To::User(to.into()), text, token));
     }
 
     pub(super) fn on_event(&mut self, now: Now, event: &Shared, out: &mut Outbox) {

@@ -138,7 +138,7 @@ impl Talking {
         let texts: Vec<_> = turn.texts.iter().map(|text| peer::without_prompt(text, own)).collect();
         if !texts.is_empty() {
             let to = match self.correspondents.as_slice() {
-                [one] => To::User(one.clone()),
+                [one] => To::User(one.as_str().into()),
                 several => To::Group(several.to_vec()),
             };
             self.tokens = self.tokens.wrapping_add(1);

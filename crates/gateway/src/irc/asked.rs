@@ -1,5 +1,7 @@
 //! What the session has asked of the hub and will be answered.
 
+use std::sync::Arc;
+
 use hub::MetadataAction;
 
 /// What an answer of the hub's is for. Names and channels are as the client wrote them.
@@ -10,7 +12,7 @@ pub(super) enum Asked {
     /// A message to somebody or a channel. `quiet`: it is a NOTICE, which is never answered.
     Say {
         command: &'static str,
-        target: String,
+        target: Arc<str>,
         quiet: bool,
     },
     /// A TAGMSG.

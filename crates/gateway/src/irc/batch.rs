@@ -81,9 +81,10 @@ impl IrcSession {
 
     /// A message that belongs to a batch; whether it did.
     pub(super) fn on_batched(&mut self, cx: &mut Call<'_>, command: &'static str, line: &Line<'_>) -> bool {
-        let Some(name) = line.tags.get("batch").filter(|_| self.caps.contains(Caps::MULTILINE)) else {
+        if !self.caps.contains(Caps::MULTILINE) {
             return false;
-        };
+        }
+        let Some(name) = line.tags.get("batch") else { return false };
         let is_open = |batch: &Option<Box<OpenBatch>>| batch.as_ref().is_some_and(|batch| batch.name == name);
         if !self.open_batch().is_some_and(|batch| is_open(batch)) {
             self.drop_batch();

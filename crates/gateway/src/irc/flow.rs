@@ -16,7 +16,7 @@ use super::asked::Asked;
 /// What waits, in order, and the label of what is being answered.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
-    pending: VecDeque<Pending>,
+    pending: Queue,
     label: Option<Box<Label>>,
     /// Whether only plain messages are pending.
     plain: bool,
@@ -29,6 +29,54 @@ enum Pending {
     Asked(Asked),
     /// Lines of the session's own.
     Lines(Vec<u8>),
+}
+
+/// Mostly one is pending, which has its place here; only several take memory of their own, for as long as they wait.
+#[derive(Debug, Default)]
+struct Queue {
+    /// There unless nothing is.
+    first: Option<Pending>,
+    others: VecDeque<Pending>,
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn push(&mut self, pending: Pending) {
+        match self.first {
+            None => self.first = Some(pending),
+            Some(_) => self.others.push_back(pending),
+        }
+    }
+
+    fn last_mut(&mut self) -> Option<&mut Pending> {
+        self.others.back_mut().or(self.first.as_mut())
+    }
+
+    /// Takes the first that is meant out of the queue.
+    fn take(&mut self, is_it: impl Fn(&Pending) -> bool) -> Option<Pending> {
+        let taken = match &self.first {
+            Some(first) if is_it(first) => std::mem::replace(&mut self.first, self.others.pop_front()),
+            _ => self.others.iter().position(is_it).and_then(|at| self.others.remove(at)),
+        };
+        if self.others.is_empty() {
+            self.others = VecDeque::new();
+        }
+        taken
+    }
+
+    /// Takes the first one if it is lines of the session's own.
+    fn take_lines(&mut self) -> Option<Vec<u8>> {
+        match self.first.take_if(|first| matches!(first, Pending::Lines(_)))? {
+            Pending::Lines(lines) => {
+                self.first = self.others.pop_front();
+                Some(lines)
+            }
+            Pending::Asked(_) => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -70,7 +118,7 @@ impl Flow {
 
     /// The hub was asked something.
     pub(super) fn ask(&mut self, asked: Asked) {
-        self.pending.push_back(Pending::Asked(asked));
+        self.pending.push(Pending::Asked(asked));
     }
 
     /// The hub has answered: what that answers. What has to be looked up takes its time, and what the session asks
@@ -81,13 +129,7 @@ impl Flow {
             (Pending::Asked(_), Reply::Refused { .. }) => true,
             (Pending::Asked(asked), reply) => asked.is_recall() == matches!(reply, Reply::Recalled(_)),
         };
-        let at = self.pending.iter().position(is_it)?;
-        let answered = self.pending.remove(at);
-        if self.pending.is_empty() {
-            // Most sessions are idle most of the time.
-            self.pending = VecDeque::new();
-        }
-        match answered {
+        match self.pending.take(is_it) {
             Some(Pending::Asked(asked)) => Some(asked),
             Some(Pending::Lines(_)) | None => None,
         }
@@ -106,10 +148,10 @@ impl Flow {
         if answering || self.pending.is_empty() {
             return direct;
         }
-        if !matches!(self.pending.back(), Some(Pending::Lines(_))) {
-            self.pending.push_back(Pending::Lines(Vec::new()));
+        if !matches!(self.pending.last_mut(), Some(Pending::Lines(_))) {
+            self.pending.push(Pending::Lines(Vec::new()));
         }
-        match self.pending.back_mut() {
+        match self.pending.last_mut() {
             Some(Pending::Lines(lines)) => lines,
             Some(Pending::Asked(_)) | None => direct,
         }
@@ -117,7 +159,8 @@ impl Flow {
 
     /// The session ends: what was written goes out, what waits doesn't come any more.
     pub(super) fn abandon(&mut self, server: &str, batch: &mut u32, out: &mut Vec<u8>) {
-        for pending in std::mem::take(&mut self.pending) {
+        let Queue { first, others } = std::mem::take(&mut self.pending);
+        for pending in first.into_iter().chain(others) {
             if let Pending::Lines(lines) = pending {
                 out.extend_from_slice(&lines);
             }
@@ -127,9 +170,8 @@ impl Flow {
 
     /// Puts out what nothing stands before any more; when all is answered, the labeled answer too. `server` says it.
     pub(super) fn settle(&mut self, server: &str, batch: &mut u32, out: &mut Vec<u8>) {
-        while let Some(Pending::Lines(lines)) = self.pending.front() {
-            out.extend_from_slice(lines);
-            self.pending.pop_front();
+        while let Some(lines) = self.pending.take_lines() {
+            out.extend_from_slice(&lines);
         }
         if !self.pending.is_empty() {
             return;

@@ -5,9 +5,14 @@ use std::sync::Arc;
 use hub::{Command, Ranks, Say, Style, To, Token, Typing};
 use proto::irc::{Line, Numeric};
 
+use smallvec::SmallVec;
+
 use super::asked::Asked;
 use super::caps::Caps;
 use super::{Call, IrcSession, State, modes, playback, wire};
+
+/// The targets of a message: mostly one.
+type Targets<'t> = SmallVec<[&'t str; 1]>;
 
 /// How many targets one message may have.
 pub(super) const TARGETS_MAX: usize = 10;
@@ -116,16 +121,17 @@ impl IrcSession {
     /// Says something to one target.
     pub(super) fn say(&mut self, cx: &mut Call<'_>, command: &'static str, target: &str, words: Words) {
         let to = self.addressed(target);
+        let target = if let To::User(name) = &to { name.clone() } else { target.into() };
+        let asked = Asked::Say { command, target, quiet: command == "NOTICE" };
         let Words { text, style, tags, seams } = words;
         let echo = self.caps.contains(Caps::ECHO_MESSAGE);
         let say = Say { to, text, style, tags, seams, echo, token: Some(Token(0)), waits: false };
-        let asked = Asked::Say { command, target: target.to_owned(), quiet: command == "NOTICE" };
         self.ask(cx, asked, Command::Say(say));
     }
 
     /// The targets of a message, each once.
-    pub(super) fn targets<'t>(&mut self, cx: &mut Call<'_>, targets: &'t str, quiet: bool) -> Vec<&'t str> {
-        let mut all: Vec<&str> = Vec::new();
+    pub(super) fn targets<'t>(&mut self, cx: &mut Call<'_>, targets: &'t str, quiet: bool) -> Targets<'t> {
+        let mut all = Targets::new();
         for target in targets.split(',').filter(|target| !target.is_empty()) {
             if !all.contains(&target) {
                 all.push(target);
@@ -157,7 +163,7 @@ impl IrcSession {
                 let ranks = marks.chars().filter_map(modes::rank_of_mark);
                 To::Ranked(name.to_owned(), ranks.min().unwrap_or(Ranks::VOICE))
             }
-            _ => To::User(target.to_owned()),
+            _ => To::User(target.into()),
         }
     }
 

@@ -19,18 +19,18 @@ mod modes;
 mod monitor;
 mod people;
 mod playback;
+mod reading;
 mod refusal;
 mod registration;
 mod rooms;
 mod wire;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use gcra::{GcraState, RateLimit};
+use gcra::GcraState;
 use hub::{Card, Command, Fingerprint, Form, Now, Origin, Reply, RoomCard, SessionId, Shared};
-use proto::ProtocolError;
 use proto::irc::server::{Decoder, LineError, check};
 use proto::irc::{Line, Numeric, Writer};
 
@@ -43,8 +43,6 @@ pub use greeting::Greeting;
 use playback::Playback;
 use registration::Registering;
 
-/// What may wait of a client that sends faster than it may, in bytes.
-const BACKLOG_BYTES_MAX: usize = 64 * 1024;
 /// The longest label, in bytes (labeled-response).
 const LABEL_BYTES_MAX: usize = 64;
 
@@ -200,62 +198,6 @@ impl IrcSession {
         cx.out.command(command);
     }
 
-    /// Takes lines for as long as they may be begun.
-    fn read(&mut self, cx: &mut Call<'_>) {
-        while !matches!(self.state, State::Closed) && cx.out.close.is_none() && !self.must_wait(cx.now) {
-            let mut decoder = std::mem::take(&mut self.decoder);
-            let taken = match decoder.next_line() {
-                None => false,
-                Some(line) if self.may_begin(&line) => {
-                    self.charge(cx.now);
-                    match line {
-                        Ok(line) => self.on_line(cx, line),
-                        Err(error) => self.on_bad_line(cx, &decoder.lent_lossy(), error),
-                    }
-                    true
-                }
-                Some(_) => {
-                    decoder.keep_line();
-                    false
-                }
-            };
-            self.decoder = decoder;
-            if !taken {
-                break;
-            }
-        }
-        if self.decoder.backlog() > BACKLOG_BYTES_MAX {
-            let error = ProtocolError::TooLong { what: "what waits to be read", limit: BACKLOG_BYTES_MAX };
-            self.end(cx, Close::Protocol(error), "Excess flood");
-        }
-        if self.ended && self.flow.is_idle() && !self.must_wait(cx.now) {
-            self.end(cx, Close::ByPeer, "Connection closed");
-        }
-    }
-
-    /// Whether the client has sent so much that it has to wait.
-    fn must_wait(&self, now: Now) -> bool {
-        self.resume_at.is_some_and(|at| at > now.at)
-    }
-
-    /// Counts a line. Whoever sends too many is read more slowly, and nothing is lost.
-    fn charge(&mut self, now: Now) {
-        if self.origin.is_loopback() {
-            return;
-        }
-        let limits = &self.settings.irc_lines;
-        let period = Duration::from_secs(1).mul_f64(f64::from(limits.burst) / f64::from(limits.per_s.max(1)));
-        let limit = RateLimit::new(limits.burst.max(1), period);
-        self.resume_at = match self.spent.check_and_modify_at(&limit, now.at, 1) {
-            Ok(()) => None,
-            Err(_) => Some(now.at + Duration::from_secs(1).div_f64(f64::from(limits.per_s.max(1)))),
-        };
-    }
-
-    fn may_begin(&self, line: &Result<&str, LineError>) -> bool {
-        self.flow.is_idle() || self.flow.admits(line.is_ok_and(messages::is_plain))
-    }
-
     fn on_line(&mut self, cx: &mut Call<'_>, line: &str) {
         match Line::parse(line) {
             Ok(Some(line)) => {
@@ -322,8 +264,9 @@ impl IrcSession {
 
     /// A command of a registered client.
     fn on_late(&mut self, cx: &mut Call<'_>, name: &str, line: &Line<'_>) {
-        let known = self.on_session(cx, name, line)
-            || self.on_messages(cx, name, line)
+        // What is sent most comes first.
+        let known = self.on_messages(cx, name, line)
+            || self.on_session(cx, name, line)
             || self.on_rooms(cx, name, line)
             || self.on_accounts(cx, name, line)
             || self.on_history(cx, name, line)
@@ -391,7 +334,7 @@ impl Session for IrcSession {
             registering.begun(now);
         }
         match self.carrier {
-            Carrier::Stream => self.decoder.feed(bytes),
+            Carrier::Stream => return self.call(now, out, |session, cx| session.on_input(cx, bytes)),
             // One message is one line: without an end, but for the clients that send one all the same.
             Carrier::WebSocketText | Carrier::WebSocketBinary => {
                 match check(bytes.strip_suffix(b"\n").unwrap_or(bytes)) {

@@ -1,5 +1,6 @@
 //! How events become lines, once for all clients that asked for the same capabilities.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -249,7 +250,8 @@ impl Write<'_> {
     /// A message in as many lines as it takes.
     fn message(&self, said: &Said<'_>, (text, seams): (&str, &[usize]), out: &mut Vec<u8>) {
         let most = said.text_bytes_max();
-        if text.len() <= most && seams.is_empty() && !text.contains(['\n', '\r']) {
+        if text.len() <= most && seams.is_empty() && memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_none()
+        {
             return said.line(self.tagged(Some(said.from), true, said.tags, out), text);
         }
         if self.caps.contains(Caps::MULTILINE) && said.fits_batch(text) {
@@ -359,7 +361,7 @@ impl Said<'_> {
 /// Where a message was said, or to whom, as IRC writes it.
 pub(super) fn target_of(event: &Event) -> Option<String> {
     let (Kind::Message { scope, .. } | Kind::Tags { scope, .. }) = &event.kind else { return None };
-    Some(target(scope, None))
+    Some(target(scope, None).into_owned())
 }
 
 /// A message of the past whose text begins with when it was said.
@@ -383,14 +385,14 @@ pub(super) fn text_bytes_max(from: &Card, command: &str, target: &str) -> usize 
 }
 
 /// What stands where the target of a message stands.
-fn target(scope: &Scope, private: Option<&str>) -> String {
+fn target<'s>(scope: &'s Scope, private: Option<&'s str>) -> Cow<'s, str> {
     match scope {
-        Scope::Room(room) => room.channel().to_owned(),
+        Scope::Room(room) => room.channel().into(),
         Scope::Ranked { room, least } => {
             let mark = modes::prefixes(*least).next().map(|(_, mark)| mark);
             mark.into_iter().chain(room.channel().chars()).collect()
         }
-        Scope::Private { to, .. } => private.or(to.as_deref().map(nick)).unwrap_or("*").to_owned(),
+        Scope::Private { to, .. } => private.or(to.as_deref().map(nick)).unwrap_or("*").into(),
     }
 }
 

@@ -97,7 +97,7 @@ impl MessengerSession {
         let token = Token(person.tokens);
         let name = unbracketed(to);
         let is_everybody = name.eq_ignore_ascii_case(EVERYBODY);
-        let addressee = if is_everybody { To::Room(room) } else { To::User(name.to_owned()) };
+        let addressee = if is_everybody { To::Room(room) } else { To::User(name.into()) };
         // A line feed at the end is how some clients end what they send, counted or not.
         let text = body.trim_end_matches(['\n', '\r']).to_owned();
         out.command(crate::say(addressee, text, Some(token)));

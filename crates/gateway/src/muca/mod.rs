@@ -224,7 +224,7 @@ impl MucaSession {
 fn addressed(to: Recipients, active: &Active) -> To {
     match to {
         Recipients::Everybody => To::Room(active.room.id()),
-        Recipients::People(mut names) if names.len() == 1 => To::User(names.remove(0)),
+        Recipients::People(mut names) if names.len() == 1 => To::User(names.remove(0).into()),
         Recipients::People(names) => To::Group(names),
     }
 }

@@ -80,7 +80,7 @@ impl Run {
                     self.say(session, To::Room(room), &mut fx);
                 }
             }
-            Step::SayUser { session, name: to } => self.say(session, To::User(name(to)), &mut fx),
+            Step::SayUser { session, name: to } => self.say(session, To::User(name(to).into()), &mut fx),
             Step::Receipt { session, verdict } => {
                 let id = self.id(session);
                 let event = self.unacknowledged.get_mut(&id).and_then(Vec::pop);
@@ -178,7 +178,7 @@ impl Run {
             }
             Step::Service { session, words, about } => {
                 let (service, text) = service_words(words, about);
-                self.say_text(session, To::User(service.to_owned()), &text, &mut fx);
+                self.say_text(session, To::User(service.into()), &text, &mut fx);
             }
             Step::LogIn { session, name: account } => {
                 let proof = Proof::Password { account: name(account), password: Secret::new("secret1") };

@@ -64,7 +64,7 @@ impl<'b> Writer<'b> {
     pub fn source(mut self, source: &str) -> Self {
         self.begin_body();
         self.out.push(b':');
-        self.text(source);
+        self.out.extend_from_slice(source.as_bytes());
         self.out.push(b' ');
         self
     }
@@ -75,7 +75,7 @@ impl<'b> Writer<'b> {
         self.begin_body();
         self.out.push(b':');
         for (part, after) in [(nick, b'!'), (user, b'@'), (host, b' ')] {
-            self.text(part);
+            self.out.extend_from_slice(part.as_bytes());
             self.out.push(after);
         }
         self
@@ -85,7 +85,7 @@ impl<'b> Writer<'b> {
     #[must_use]
     pub fn command(mut self, command: &str) -> Self {
         self.begin_body();
-        self.text(command);
+        self.out.extend_from_slice(command.as_bytes());
         self
     }
 
@@ -122,28 +122,24 @@ impl<'b> Writer<'b> {
     }
 
     /// The last parameter, behind a colon.
-    pub fn trailing(mut self, text: &str) {
-        self.out.extend_from_slice(b" :");
-        self.text(text);
-        self.end();
+    pub fn trailing(self, text: &str) {
+        self.trailing_parts([text]);
     }
 
     /// The last parameter in parts, behind a colon.
-    pub fn trailing_parts<'t>(mut self, parts: impl IntoIterator<Item = &'t str>) {
+    pub fn trailing_parts<'t>(self, parts: impl IntoIterator<Item = &'t str>) {
         self.out.extend_from_slice(b" :");
         for part in parts {
-            self.text(part);
+            self.out.extend_from_slice(part.as_bytes());
         }
         self.end();
     }
 
     /// The last parameter, behind a colon, as it is formatted.
-    pub fn trailing_args(mut self, text: fmt::Arguments<'_>) {
+    pub fn trailing_args(self, text: fmt::Arguments<'_>) {
         self.out.extend_from_slice(b" :");
-        let start = self.out.len();
         // Writing to memory can't fail.
         let _ = self.out.write_fmt(text);
-        self.clean(start);
         self.end();
     }
 
@@ -153,9 +149,17 @@ impl<'b> Writer<'b> {
         self.end();
     }
 
-    /// Nothing more.
+    /// Nothing more. What would have ended the line earlier is taken out of it.
     pub fn end(self) {
         let body = self.body.unwrap_or(self.start);
+        let line = self.out.get_mut(body..).unwrap_or_default();
+        if memchr::memchr3(b'\r', b'\n', 0, line).is_some() {
+            for byte in line {
+                if matches!(byte, b'\r' | b'\n' | 0) {
+                    *byte = b' ';
+                }
+            }
+        }
         let most = LINE_BYTES_MAX - 2;
         if self.out.len() - body > most {
             let mut end = body + most;
@@ -166,25 +170,6 @@ impl<'b> Writer<'b> {
             self.out.truncate(end);
         }
         self.out.extend_from_slice(b"\r\n");
-    }
-
-    /// Text without what would end the line.
-    fn text(&mut self, text: &str) {
-        let start = self.out.len();
-        self.out.extend_from_slice(text.as_bytes());
-        self.clean(start);
-    }
-
-    /// Takes what would end the line out of what was written since `start`.
-    fn clean(&mut self, start: usize) {
-        let text = self.out.get_mut(start..).unwrap_or_default();
-        if memchr::memchr3(b'\r', b'\n', 0, text).is_some() {
-            for byte in text {
-                if matches!(byte, b'\r' | b'\n' | 0) {
-                    *byte = b' ';
-                }
-            }
-        }
     }
 }
 

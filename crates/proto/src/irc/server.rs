@@ -39,6 +39,12 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Whether nothing waits and nothing is being passed over: what comes next begins a line.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty() && !self.skipping
+    }
+
     /// How many bytes wait.
     #[must_use]
     pub fn backlog(&self) -> usize {
@@ -89,6 +95,14 @@ impl Decoder {
             }
         }
     }
+}
+
+/// The first whole line of some bytes, without its line feed, and what comes after it. To a [`Decoder`] that is empty it
+/// would be the next line.
+#[must_use]
+pub fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memchr(b'\n', bytes)?;
+    Some((bytes.get(..end)?, bytes.get(end + 1..)?))
 }
 
 /// Looks at a line without its line feed, perhaps with its carriage return. Over WebSocket each message is one.
@@ -175,6 +189,16 @@ mod tests {
                 got.extend(lines(&mut cut));
                 rest = tail;
             }
+            prop_assert_eq!(&got, &whole);
+            // Nor on where they stand.
+            let (mut rest, mut got) = (data.as_slice(), Vec::new());
+            while let Some((line, after)) = split_line(rest) {
+                got.push(check(line).map(str::to_owned));
+                rest = after;
+            }
+            let mut decoder = Decoder::default();
+            decoder.feed(rest);
+            got.extend(lines(&mut decoder));
             prop_assert_eq!(got, whole);
         }
     }
