@@ -123,17 +123,14 @@ impl Key {
 
     /// Lends the key of a name, for looking something up: nearly always that takes no memory.
     pub(crate) fn lend<T>(name: &str, look_up: impl FnOnce(&str) -> T) -> T {
-        let plain = &*PLAIN;
+        let pairs = &*PAIRS;
         let (mut key, mut len) = ([0; 2 * NAME_CHARS_MAX], 0);
         let fits = name.bytes().all(|byte| {
-            let folded = if byte.is_ascii_graphic() { plain[usize::from(byte)].as_bytes() } else { &[] };
-            let Some(place) = key.get_mut(len..len + folded.len()) else { return false };
-            match (place, folded) {
-                ([place], [one]) => *place = *one,
-                (place, several) => place.copy_from_slice(several),
-            }
-            len += folded.len();
-            !folded.is_empty()
+            let Some(&pair @ [first, second]) = pairs.get(usize::from(byte)) else { return false };
+            let Some(place) = key.get_mut(len..len + 2) else { return false };
+            place.copy_from_slice(&pair);
+            len += 1 + usize::from(second != 0);
+            first != 0
         });
         match std::str::from_utf8(key.get(..len).unwrap_or_default()) {
             Ok(key) if fits => look_up(key),
@@ -157,6 +154,16 @@ impl Key {
 /// The key of each ASCII character.
 static PLAIN: LazyLock<[Box<str>; 128]> = LazyLock::new(|| {
     std::array::from_fn(|byte| Key::of_any(char::from(byte as u8).encode_utf8(&mut [0; 4])).0)
+});
+
+/// The key of each ASCII character that may stand in a name without spaces, as one byte or two; zeros: it has no such.
+static PAIRS: LazyLock<[[u8; 2]; 128]> = LazyLock::new(|| {
+    std::array::from_fn(|byte| match PLAIN[byte].as_bytes() {
+        _ if !(byte as u8).is_ascii_graphic() => [0; 2],
+        [one] => [*one, 0],
+        [one, other] => [*one, *other],
+        _ => [0; 2],
+    })
 });
 
 /// Whether a character can't be seen, or is none.
