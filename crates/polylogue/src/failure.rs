@@ -24,14 +24,14 @@ pub(crate) enum Blame {
 }
 
 impl Failure {
-    /// A failure of something that was understood.
+    /// A failure of something that was understood. An empty hint is none.
     pub(crate) fn run(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: Some(hint.into()), blame: Blame::Run }
+        Self { what: what.into(), hint: some(hint), blame: Blame::Run }
     }
 
-    /// Something that can't be asked for.
+    /// Something that can't be asked for. An empty hint is none.
     pub(crate) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: Some(hint.into()), blame: Blame::Usage }
+        Self { what: what.into(), hint: some(hint), blame: Blame::Usage }
     }
 
     /// The exit code.
@@ -41,6 +41,11 @@ impl Failure {
             Blame::Usage => ExitCode::from(2),
         }
     }
+}
+
+/// A hint that says something.
+fn some(hint: impl Into<String>) -> Option<String> {
+    Some(hint.into()).filter(|hint| !hint.is_empty())
 }
 
 impl fmt::Display for Failure {
@@ -56,5 +61,16 @@ impl fmt::Display for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self { what: error.to_string(), hint: None, blame: Blame::Run }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_that_says_nothing_is_not_printed() {
+        assert_eq!(Failure::usage("no", "").to_string(), "error: no");
+        assert_eq!(Failure::run("no", "yes").to_string(), "error: no\nhint: yes");
     }
 }

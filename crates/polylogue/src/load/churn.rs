@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use proto::client::Happening;
 
 use super::arguments::Churn;
-use super::fleet::{Fleet, Heard, Manner, Who};
-use super::gather::Names;
+use super::fleet::{Fleet, Heard, Manner, Who, sources_for};
+use super::gather::{Names, WRONG_PORT, not_signed_in};
 use super::process::Process;
 use super::report::{Faults, Latency, Report, Server, histogram};
 use super::stamp::Stamp;
@@ -19,11 +19,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What a visitor says has this many bytes.
 const BODY_BYTES: usize = 64;
 
-/// Visits under way: for each client, when its visit began.
+/// A visit under way.
+struct Visit {
+    begun: u64,
+    signed_in: bool,
+}
+
+/// Visits under way, by client.
 struct Visits<'a> {
     arguments: &'a Churn,
     names: Names,
-    begun: Vec<Option<u64>>,
+    now: Vec<Option<Visit>>,
+    /// Those whose visit has ended. Others take their places when everything is known that was heard of them.
+    free: Vec<Who>,
+    /// Whether anybody was ever signed in.
+    any: bool,
     started: usize,
     ended: usize,
     body: String,
@@ -33,11 +43,14 @@ struct Visits<'a> {
 pub(crate) fn run(arguments: &Churn) -> Result<Report, Failure> {
     let Churn { target, visits, common } = arguments;
     let process = common.pid.map(Process::new).transpose()?;
-    let mut fleet = Fleet::new(2 * common.at_once, common.sources.or(u8::try_from(visits / 5000 + 1).ok()))?;
+    let at_once = common.at_once.min(*visits);
+    let mut fleet = Fleet::new(2 * at_once, common.sources.or(Some(sources_for(*visits))))?;
     let mut state = Visits {
         arguments,
         names: Names::new(),
-        begun: Vec::new(),
+        now: Vec::new(),
+        free: Vec::new(),
+        any: false,
         started: 0,
         ended: 0,
         body: String::new(),
@@ -45,27 +58,32 @@ pub(crate) fn run(arguments: &Churn) -> Result<Report, Failure> {
     };
     let before = process.map(Process::used).transpose()?;
     let begun = Instant::now();
-    for _ in 0..common.at_once.clamp(1, *visits) {
+    for _ in 0..at_once {
         state.begin(None, &mut fleet)?;
     }
     let mut took = histogram();
     let mut heard = Vec::new();
-    let mut progress = Instant::now();
+    let (mut progress, mut ended) = (Instant::now(), 0);
     while state.ended < *visits {
         fleet.turn(Duration::from_millis(100))?;
         fleet.take_heard(&mut heard);
         for item in heard.drain(..) {
             if let Some(ns) = state.hear(item, &mut fleet)? {
                 took.saturating_record(ns);
-                progress = Instant::now();
             }
+        }
+        for who in std::mem::take(&mut state.free) {
+            if state.started < *visits {
+                state.begin(Some(who), &mut fleet)?;
+            }
+        }
+        if state.ended > ended {
+            ended = state.ended;
+            progress = Instant::now();
         }
         if progress.elapsed() > PATIENCE {
             let left = visits - state.ended;
-            return Err(Failure::run(
-                format!("{left} visits don't end"),
-                "is this the right protocol for the port?",
-            ));
+            return Err(Failure::run(format!("{left} visits don't end"), WRONG_PORT));
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
@@ -74,14 +92,14 @@ pub(crate) fn run(arguments: &Churn) -> Result<Report, Failure> {
     Ok(Report {
         scenario: "churn",
         protocols: vec![target.scheme],
-        connections: common.at_once,
+        connections: at_once,
         seconds,
         sent: *visits as u64,
-        deliveries: *visits as u64,
-        per_second: *visits as f64 / seconds,
+        deliveries: took.len(),
+        per_second: took.len() as f64 / seconds,
         latency_us: Latency::of(&took),
         faults: state.faults,
-        server: spent.map(|spent| Server::of(spent, *visits as u64, common.at_once)),
+        server: spent.map(|spent| Server::of(spent, took.len(), at_once)),
         figures: Vec::new(),
     })
 }
@@ -90,32 +108,34 @@ impl Visits<'_> {
     /// Begins a visit, in the place of one that has ended.
     fn begin(&mut self, place: Option<Who>, fleet: &mut Fleet) -> Result<(), Failure> {
         let Churn { target, common, .. } = self.arguments;
-        let lane = place.unwrap_or(self.begun.len());
+        let lane = place.unwrap_or(self.now.len());
         let room = match target.protocol {
             Protocol::Irc | Protocol::Rooms | Protocol::Tmp => format!("{}{lane}", common.room),
             Protocol::Muca | Protocol::Messenger | Protocol::Bridge => common.room.clone(),
         };
         let manner = Manner { wish: Wish { room: Some(room), ..Wish::default() }, ..Manner::default() };
         let name = self.names.next().unwrap_or_default();
-        let now = Some(fleet.now());
+        let visit = Some(Visit { begun: fleet.now(), signed_in: false });
         match place {
             Some(who) => {
                 fleet.put(who, target, &name, &manner)?;
-                self.begun[who] = now;
+                self.now[who] = visit;
             }
             None => {
                 fleet.add(target, &name, &manner)?;
-                self.begun.push(now);
+                self.now.push(visit);
             }
         }
         self.started += 1;
         Ok(())
     }
 
-    /// How long a visit took, if one has ended.
+    /// How long a visit took, if one has ended as it should.
     fn hear(&mut self, Heard { who, at, what }: Heard, fleet: &mut Fleet) -> Result<Option<u64>, Failure> {
+        let Some(visit) = self.now.get_mut(who).and_then(Option::as_mut) else { return Ok(None) };
         match what {
             Happening::SignedIn { .. } => {
+                (visit.signed_in, self.any) = (true, true);
                 let Churn { target, .. } = self.arguments;
                 Stamp { sender: 0, number: 0, sent: at }.write(BODY_BYTES, &mut self.body);
                 let body = &self.body;
@@ -128,17 +148,25 @@ impl Visits<'_> {
                 })?;
                 return Ok(None);
             }
-            Happening::Refused { code, reason } => self.faults.refuse(format!("{code} {reason}")),
+            Happening::Refused { code, reason } if !self.any => {
+                return Err(not_signed_in(&format!("{code} {reason}")));
+            }
+            Happening::Ended { reason } if !self.any => return Err(not_signed_in(&reason)),
+            Happening::Refused { code, reason } => {
+                visit.signed_in = false;
+                self.faults.refuse(format!("{code} {reason}"));
+            }
+            Happening::Ended { reason } if !visit.signed_in => self.faults.lose(reason),
             Happening::Ended { .. } => {}
             _ => return Ok(None),
         }
-        let Some(begun) = self.begun.get_mut(who).and_then(Option::take) else { return Ok(None) };
+        let Some(Visit { begun, signed_in }) = self.now.get_mut(who).and_then(Option::take) else {
+            return Ok(None);
+        };
         self.ended += 1;
         let now = fleet.now();
         fleet.remove(who);
-        if self.started < self.arguments.visits {
-            self.begin(Some(who), fleet)?;
-        }
-        Ok(Some(now - begun))
+        self.free.push(who);
+        Ok(signed_in.then(|| now - begun))
     }
 }

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 pub(crate) fn run(arguments: &Direct) -> Result<Report, Failure> {
     let Direct { target, pairs, talk, common } = arguments;
     target.check_direct().map_err(|why| Failure::usage(why, "take another protocol"))?;
+    target.check_size(talk.size)?;
     let process = common.pid.map(Process::new).transpose()?;
     let before = process.map(Process::used).transpose()?;
     let mut fleet = Fleet::new(2 * pairs * target.sockets(), common.sources)?;
@@ -32,7 +33,7 @@ pub(crate) fn run(arguments: &Direct) -> Result<Report, Failure> {
         )
     });
     let conversation = Conversation::new(talk, senders.collect())?;
-    let talked = conversation.run(&mut fleet, common.seconds, process, |_| Ok(()))?;
+    let talked = conversation.run(&mut fleet, process, |_| Ok(()))?;
     let mut report = report("direct", 2 * pairs, &talked);
     report.protocols = vec![target.scheme];
     if let (Some(server), Some(before)) = (&mut report.server, before) {

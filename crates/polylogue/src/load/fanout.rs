@@ -16,11 +16,12 @@ pub(crate) fn run(arguments: &Fanout) -> Result<Report, Failure> {
         target
             .check_room(&common.room)
             .map_err(|why| Failure::usage(why, "take another --room or protocol"))?;
+        target.check_size(talk.size)?;
     }
-    if *senders > *members || *senders == 0 {
+    if senders > members {
         return Err(Failure::usage(
             format!("{senders} of {members} members talk"),
-            "some do, and not more than all",
+            "not more can talk than are there: give more --members or fewer --senders",
         ));
     }
     let process = common.pid.map(Process::new).transpose()?;
@@ -39,7 +40,7 @@ pub(crate) fn run(arguments: &Fanout) -> Result<Report, Failure> {
         Sender::new(who, hearers, Box::new(|client, text, out| client.say(text, out)))
     });
     let conversation = Conversation::new(talk, talkers.collect())?;
-    let talked = conversation.run(&mut fleet, common.seconds, process, |_| Ok(()))?;
+    let talked = conversation.run(&mut fleet, process, |_| Ok(()))?;
     let mut report = report("fanout", *members, &talked);
     report.protocols = targets.iter().map(|target| target.scheme).collect();
     report.figures.push(figure("all were in after", all_in as f64 / 1e9, "s"));
@@ -58,7 +59,7 @@ pub(crate) fn report(scenario: &'static str, connections: usize, talked: &Talked
         seconds: talked.seconds,
         sent: talked.sent,
         deliveries: talked.deliveries,
-        per_second: talked.deliveries as f64 / talked.seconds,
+        per_second: talked.deliveries as f64 / talked.seconds.max(1e-9),
         latency_us: Latency::of(&talked.latency),
         faults: talked.faults.clone(),
         server: talked.spent.map(|spent| Server::of(spent, talked.deliveries, connections)),

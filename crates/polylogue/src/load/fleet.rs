@@ -21,6 +21,8 @@ use crate::failure::Failure;
 const READ_BYTES: usize = 64 * 1024;
 /// How many sockets one turn looks at.
 const EVENTS_MAX: usize = 4096;
+/// How many source addresses there may be.
+pub(crate) const SOURCES_MAX: u8 = 250;
 /// Connections for which one source address is enough, if nothing else is said.
 const PER_SOURCE: usize = 5000;
 
@@ -47,6 +49,8 @@ struct Person {
     sockets: [Option<Socket>; 2],
     /// Reads nothing any more unless told to.
     deaf: bool,
+    /// Its end was told: once is enough.
+    ended: bool,
 }
 
 /// All clients.
@@ -85,8 +89,6 @@ pub(crate) struct Manner {
     pub(crate) wish: Wish,
     /// What the kernel may hold for it, in bytes.
     pub(crate) receive_buffer: Option<usize>,
-    /// All from one address.
-    pub(crate) one_source: bool,
 }
 
 impl Fleet {
@@ -97,7 +99,6 @@ impl Fleet {
     pub(crate) fn new(connections: usize, sources: Option<u8>) -> Result<Self, Failure> {
         allow_open_files(connections)?;
         let tls = super::tls::configuration().map_err(io::Error::other)?;
-        let enough = u8::try_from(connections / PER_SOURCE + 1).unwrap_or(u8::MAX);
         Ok(Self {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS_MAX),
@@ -107,7 +108,7 @@ impl Fleet {
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             start: Instant::now(),
             tls: Some(tls),
-            sources: sources.unwrap_or(enough).max(1),
+            sources: sources.unwrap_or_else(|| sources_for(connections)).clamp(1, SOURCES_MAX),
             port: PORTS.start + fastrand::u16(..PORTS.end - PORTS.start),
             count: 0,
             heard: Vec::new(),
@@ -153,18 +154,15 @@ impl Fleet {
         manner: &Manner,
     ) -> Result<(), Failure> {
         let client = target.client(name, &manner.wish).map_err(|why| Failure::usage(why, ""))?;
-        let source = if manner.one_source { 0 } else { who % usize::from(self.sources) };
-        let from = target.address.ip().is_loopback() && target.address.is_ipv4() && self.sources > 1;
         let route = Route {
             to: target.address,
-            // 127.0.0.1 is left to others.
-            from: from.then(|| SocketAddr::new(Ipv4Addr::new(127, 0, 0, 2 + source as u8).into(), 0)),
+            from: source(target.address, who, self.sources).map(|source| SocketAddr::new(source.into(), 0)),
             carrier: target.carrier,
             path: target.path(&manner.wish),
             tls: self.tls.clone(),
             receive_buffer: manner.receive_buffer,
         };
-        self.people[who] = Some(Person { client, route, sockets: [None, None], deaf: false });
+        self.people[who] = Some(Person { client, route, sockets: [None, None], deaf: false, ended: false });
         self.dial(who, 0)
     }
 
@@ -281,7 +279,7 @@ impl Fleet {
             open = socket.on_writable(&mut give).map(|()| true);
         }
         if open.is_ok() && !*deaf && (event.is_readable() || event.is_read_closed() || event.is_error()) {
-            open = socket.read(buffer, &mut give);
+            open = socket.read(buffer, event.is_read_closed(), &mut give);
         }
         let has_queued = socket.has_queued() && !socket.is_blocked();
         match open {
@@ -331,27 +329,35 @@ impl Fleet {
                 Err(error) => out.happenings.push(Happening::Ended { reason: error.to_string() }),
             }
         }
+        let mut hung_up = false;
         for what in out.happenings.drain(..) {
             match what {
                 Happening::Dial { link: Link::Receive, .. } => {
                     if let Err(error) = self.dial(who, 1) {
-                        self.heard.push(Heard { who, at, what: Happening::Ended { reason: error.what } });
+                        self.tell_end(who, at, error.what);
                     }
                 }
                 Happening::Hangup { link } => {
                     // What is queued for it is written first.
-                    if let Some(place) = place(link)
-                        && self.hang_up(who, place)
-                    {
-                        let what = Happening::Ended { reason: "it hung up".to_owned() };
-                        self.heard.push(Heard { who, at, what });
-                    }
+                    hung_up |= place(link).is_some_and(|place| self.hang_up(who, place));
                 }
+                Happening::Ended { reason } => self.tell_end(who, at, reason),
                 what => self.heard.push(Heard { who, at, what }),
             }
         }
         // The storage is used again.
         self.out = out;
+        if hung_up {
+            self.tell_end(who, at, "it hung up".to_owned());
+        }
+    }
+
+    /// Notes that a client's connection is gone, if that isn't known yet.
+    fn tell_end(&mut self, who: Who, at: u64, reason: String) {
+        let Some(person) = self.people.get_mut(who).and_then(Option::as_mut) else { return };
+        if !std::mem::replace(&mut person.ended, true) {
+            self.heard.push(Heard { who, at, what: Happening::Ended { reason } });
+        }
     }
 
     /// Closes one socket; whether it was the last.
@@ -362,6 +368,21 @@ impl Fleet {
         let _ = socket.flush();
         person.sockets.iter().all(Option::is_none)
     }
+}
+
+/// How many source addresses so many connections need.
+pub(crate) fn sources_for(connections: usize) -> u8 {
+    u8::try_from(connections / PER_SOURCE + 1).unwrap_or(SOURCES_MAX).min(SOURCES_MAX)
+}
+
+/// The address that a client comes from, if it isn't left to the kernel: they are dealt out in turn.
+fn source(to: SocketAddr, who: Who, sources: u8) -> Option<Ipv4Addr> {
+    if sources < 2 || !to.is_ipv4() || !to.ip().is_loopback() {
+        return None;
+    }
+    // 127.0.0.1 is left to others.
+    let last = 2 + u8::try_from(who % usize::from(sources)).unwrap_or_default();
+    Some(Ipv4Addr::new(127, 0, 0, last))
 }
 
 /// Whether a port can't be had, or not for this server.
@@ -411,4 +432,23 @@ fn allow_open_files(connections: usize) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_addresses_are_dealt_out_on_this_machine_only() {
+        let here: SocketAddr = "127.0.0.1:1".parse().unwrap();
+        let last = |who, sources| source(here, who, sources).map(|source| source.octets()[3]);
+        assert_eq!([last(0, 3), last(1, 3), last(2, 3), last(3, 3)], [Some(2), Some(3), Some(4), Some(2)]);
+        assert_eq!(last(usize::from(SOURCES_MAX) - 1, SOURCES_MAX), Some(251));
+        assert_eq!(last(5, 1), None);
+        for there in ["192.0.2.1:1", "[::1]:1"] {
+            assert_eq!(source(there.parse().unwrap(), 5, 3), None);
+        }
+        assert_eq!([sources_for(0), sources_for(4999), sources_for(5000)], [1, 1, 2]);
+        assert_eq!(sources_for(usize::MAX), SOURCES_MAX);
+    }
 }

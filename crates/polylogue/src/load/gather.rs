@@ -16,6 +16,18 @@ const QUIET: Duration = Duration::from_millis(300);
 /// How long to wait for that.
 const QUIET_MAX: Duration = Duration::from_secs(60);
 
+const LIMITS: &str =
+    "the server's limits (connections, per address, open files) may be lower than what was asked for";
+pub(crate) const WRONG_PORT: &str = "is this the right protocol for the port?";
+
+/// Nobody could sign in.
+pub(crate) fn not_signed_in(why: &str) -> Failure {
+    Failure::run(
+        format!("the first client could not sign in: {why}"),
+        "is the server running, and is this the right protocol for the port?",
+    )
+}
+
 /// Those who are there.
 #[derive(Debug)]
 pub(crate) struct Gathered {
@@ -102,17 +114,18 @@ pub(crate) fn gather(
                 Happening::Ended { reason } => reason,
                 _ => continue,
             };
-            let count = signed_in.len();
-            return Err(Failure::run(
-                format!("after {count} clients were signed in, one was not: {why}"),
-                "the server's limits (connections, per address, open files) may be lower than what was asked for",
-            ));
+            return Err(match signed_in.len() {
+                0 => not_signed_in(&why),
+                count => {
+                    Failure::run(format!("after {count} clients were signed in, one was not: {why}"), LIMITS)
+                }
+            });
         }
         if progress.elapsed() > PATIENCE {
             let missing = count - signed_in.len();
             return Err(Failure::run(
                 format!("{missing} of {count} clients are still not signed in after {PATIENCE:?}"),
-                "is this the right protocol for the port?",
+                WRONG_PORT,
             ));
         }
     }
@@ -123,20 +136,29 @@ pub(crate) fn gather(
 /// Waits until nobody hears anything any more: of arrivals, for example.
 ///
 /// # Errors
-/// If the kernel fails, or it never becomes quiet.
+/// If the kernel fails, somebody loses the connection, or it never becomes quiet.
 pub(crate) fn quiet(fleet: &mut Fleet) -> Result<(), Failure> {
     let (begun, mut last) = (Instant::now(), Instant::now());
+    let mut heard = Vec::new();
     while last.elapsed() < QUIET {
         let before = fleet.events();
         fleet.turn(QUIET / 3)?;
         if fleet.events() != before {
             last = Instant::now();
         }
+        fleet.take_heard(&mut heard);
+        for Heard { what, .. } in heard.drain(..) {
+            if let Happening::Ended { reason } = what {
+                return Err(Failure::run(
+                    format!("one who was signed in was disconnected: {reason}"),
+                    LIMITS,
+                ));
+            }
+        }
         if begun.elapsed() > QUIET_MAX {
             return Err(Failure::run("the server never becomes quiet", "is somebody else talking to it?"));
         }
     }
-    fleet.take_heard(&mut Vec::new());
     Ok(())
 }
 

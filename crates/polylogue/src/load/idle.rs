@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use proto::client::Happening;
+
 use super::arguments::Idle;
-use super::fleet::{Fleet, Manner};
+use super::fleet::{Fleet, Heard, Manner};
 use super::gather::{Names, gather, quiet};
 use super::process::Process;
 use super::report::{Faults, Figure, Latency, Report, Server, histogram};
@@ -14,7 +16,7 @@ use crate::failure::Failure;
 const NEWCOMERS: usize = 50;
 
 pub(crate) fn run(arguments: &Idle) -> Result<Report, Failure> {
-    let Idle { target, connections, join, common } = arguments;
+    let Idle { target, connections, join, seconds: watched, common } = arguments;
     let process = common.pid.map(Process::new).transpose()?;
     let before = process.map(Process::used).transpose()?;
     let mut fleet = Fleet::new((connections + NEWCOMERS) * target.sockets(), common.sources)?;
@@ -27,10 +29,7 @@ pub(crate) fn run(arguments: &Idle) -> Result<Report, Failure> {
     let came = process.map(Process::used).transpose()?;
     quiet(&mut fleet)?;
     let rested = process.map(Process::used).transpose()?;
-    let until = Instant::now() + Duration::from_secs_f64(common.seconds);
-    while Instant::now() < until {
-        fleet.turn(until.saturating_duration_since(Instant::now()))?;
-    }
+    let faults = watch(&mut fleet, Duration::from_secs_f64(*watched))?;
     let waited = process.map(Process::used).transpose()?;
     let mut newcomers = histogram();
     for _ in 0..NEWCOMERS {
@@ -61,10 +60,29 @@ pub(crate) fn run(arguments: &Idle) -> Result<Report, Failure> {
         deliveries: *connections as u64,
         per_second: *connections as f64 / seconds,
         latency_us: Latency::of(&took),
-        faults: Faults::default(),
+        faults,
         server,
         figures,
     })
+}
+
+/// Lets time pass; who loses the connection meanwhile is a fault.
+fn watch(fleet: &mut Fleet, time: Duration) -> Result<Faults, Failure> {
+    let until = Instant::now() + time;
+    let (mut faults, mut heard) = (Faults::default(), Vec::new());
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(faults);
+        }
+        fleet.turn(left)?;
+        fleet.take_heard(&mut heard);
+        for Heard { what, .. } in heard.drain(..) {
+            if let Happening::Ended { reason } = what {
+                faults.lose(reason);
+            }
+        }
+    }
 }
 
 /// One figure.

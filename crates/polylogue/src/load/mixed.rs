@@ -50,15 +50,16 @@ struct Community {
 }
 
 pub(crate) fn run(arguments: &Mixed) -> Result<Report, Failure> {
-    let Mixed { target, people, rooms, rate, size, seed, common } = arguments;
-    if *people > SENDERS_MAX || *people < 2 || *rooms == 0 {
+    let Mixed { target, people, rooms, rate, size, seed, seconds: day, common } = arguments;
+    if *people > SENDERS_MAX {
         return Err(Failure::usage(
-            format!("{people} people in {rooms} rooms"),
-            format!("2 to {SENDERS_MAX} people and at least one room"),
+            format!("{people} people"),
+            format!("at most {SENDERS_MAX} can be told apart"),
         ));
     }
     let alone = matches!(target.protocol, Protocol::Muca | Protocol::Messenger | Protocol::Bridge);
     target.check_direct().map_err(|why| Failure::usage(why, "take another protocol"))?;
+    target.check_size(*size)?;
     let rooms = if alone { 1 } else { *rooms };
     let process = common.pid.map(Process::new).transpose()?;
     let start = process.map(Process::used).transpose()?;
@@ -72,17 +73,20 @@ pub(crate) fn run(arguments: &Mixed) -> Result<Report, Failure> {
     let (mut done, mut latency, mut heard) = (0u64, histogram(), Vec::new());
     let mut deeds = [0u64; 5];
     let mut body = String::new();
-    let mut seconds = common.seconds;
+    let mut seconds = *day;
     loop {
         let elapsed = begun.elapsed();
-        let is_over = elapsed.as_secs_f64() >= common.seconds;
+        let is_over = elapsed.as_secs_f64() >= *day;
         if is_over
-            && (community.got >= community.wanted
-                || elapsed.as_secs_f64() >= common.seconds + DRAIN.as_secs_f64())
+            && (community.got >= community.wanted || elapsed.as_secs_f64() >= day + DRAIN.as_secs_f64())
         {
             break;
         }
         seconds = elapsed.as_secs_f64();
+        // Whoever is gone can do nothing any more, and not much can be told of the others.
+        if community.faults.lost_connections > 0 {
+            break;
+        }
         while !is_over && (done as f64) < elapsed.as_secs_f64() * rate {
             done += 1;
             let deed = choose(&mut dice);
@@ -113,7 +117,7 @@ pub(crate) fn run(arguments: &Mixed) -> Result<Report, Failure> {
         seconds,
         sent: done,
         deliveries: latency.len(),
-        per_second: latency.len() as f64 / seconds,
+        per_second: latency.len() as f64 / seconds.max(1e-9),
         latency_us: Latency::of(&latency),
         faults,
         server,
@@ -286,7 +290,10 @@ impl Community {
             return None;
         }
         match self.last.insert((stamp.sender, who), stamp.number) {
-            Some(last) if last == stamp.number => self.faults.repeated += 1,
+            Some(last) if last == stamp.number => {
+                self.faults.repeated += 1;
+                return None;
+            }
             Some(last) if last > stamp.number => self.faults.out_of_order += 1,
             _ => {}
         }

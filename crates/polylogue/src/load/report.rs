@@ -1,5 +1,6 @@
 //! What a run has found: for people a table, for programs one JSON object.
 
+use std::fmt;
 use std::io::Write as _;
 
 use hdrhistogram::Histogram;
@@ -61,7 +62,7 @@ pub(crate) struct Faults {
     pub(crate) missing: u64,
     /// Came again.
     pub(crate) repeated: u64,
-    /// Came before one that was sent earlier.
+    /// Came after one that was sent later.
     pub(crate) out_of_order: u64,
     /// The server said no.
     pub(crate) refused: u64,
@@ -116,6 +117,16 @@ impl Faults {
         *self == Self::default()
     }
 
+    /// Adds those of another part of the run, which was earlier.
+    pub(crate) fn add(&mut self, earlier: &Self) {
+        self.missing += earlier.missing;
+        self.repeated += earlier.repeated;
+        self.out_of_order += earlier.out_of_order;
+        self.refused += earlier.refused;
+        self.lost_connections += earlier.lost_connections;
+        self.first = earlier.first.clone().or(self.first.take());
+    }
+
     /// The server said no.
     pub(crate) fn refuse(&mut self, why: String) {
         self.refused += 1;
@@ -154,6 +165,33 @@ impl Server {
     }
 }
 
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { missing, repeated, out_of_order, refused, lost_connections, first } = self;
+        let kinds = [
+            (missing, "missing"),
+            (repeated, "repeated"),
+            (out_of_order, "out of order"),
+            (refused, "refused"),
+            (lost_connections, "connections lost"),
+        ];
+        let some = kinds.iter().filter(|(count, _)| **count > 0);
+        let some: Vec<_> = some.map(|(count, kind)| format!("{count} {kind}")).collect();
+        f.write_str(if some.is_empty() { "none" } else { "" })?;
+        f.write_str(&some.join(", "))?;
+        first.iter().try_for_each(|first| write!(f, "; the first: {first}"))
+    }
+}
+
+/// A time in the unit that makes it short.
+fn time(us: f64) -> String {
+    match us {
+        ..1e3 => format!("{us:.0} µs"),
+        1e3..1e6 => format!("{:.1} ms", us / 1e3),
+        _ => format!("{:.1} s", us / 1e6),
+    }
+}
+
 impl Report {
     /// Prints it.
     ///
@@ -161,50 +199,119 @@ impl Report {
     /// If nobody takes it.
     pub(crate) fn print(&self, json: bool) -> std::io::Result<()> {
         let mut out = std::io::stdout().lock();
-        if json {
-            return writeln!(out, "{}", serde_json::to_string(self)?);
+        match json {
+            true => writeln!(out, "{}", serde_json::to_string(self)?),
+            false => write!(out, "{}", self.table()),
         }
+    }
+
+    /// What is counted: what was sent, what came of it, and one of these.
+    fn words(&self) -> (Option<&'static str>, &'static str, &'static str) {
+        match self.scenario {
+            "churn" => (None, "visits", "visit"),
+            "idle" => (None, "signed in", "connection"),
+            "mixed" => (Some("things done"), "deliveries", "delivery"),
+            _ => (Some("messages sent"), "deliveries", "delivery"),
+        }
+    }
+
+    fn table(&self) -> String {
         let protocols = self.protocols.join("+");
-        writeln!(
-            out,
-            "{} {protocols}, {} connections, {:.1} s",
-            self.scenario, self.connections, self.seconds
-        )?;
-        let mut row = |name: &str, value: &str| writeln!(out, "  {name:<34}{value}");
-        row("sent", &self.sent.to_string())?;
-        row("deliveries", &self.deliveries.to_string())?;
-        row("a second", &format!("{:.0}", self.per_second))?;
+        let Self { scenario, connections, seconds, .. } = self;
+        let mut table = format!("{scenario}, {protocols}: {connections} connections, {seconds:.1} s\n");
+        let mut row = |name: &str, value: &str| table += &format!("  {name:<30}{value}\n");
+        let (sent, things, thing) = self.words();
+        if let Some(sent) = sent {
+            row(sent, &self.sent.to_string());
+        }
+        row(things, &format!("{}, {:.0} a second", self.deliveries, self.per_second));
         let Latency { count, p50, p90, p99, p99_9, max } = self.latency_us;
         if count > 0 {
-            let times = format!("p50 {p50:.0}  p90 {p90:.0}  p99 {p99:.0}  p99.9 {p99_9:.0}  max {max:.0}");
-            row("latency, µs", &times)?;
+            let of = [("p50", p50), ("p90", p90), ("p99", p99), ("p99.9", p99_9), ("max", max)];
+            let times: Vec<_> = of.iter().map(|(name, us)| format!("{name} {}", time(*us))).collect();
+            row(&format!("time of a {thing}"), &times.join(", "));
         }
-        if let Some(Server { cpu_us_each, user_us_each, system_us_each, cores_busy, .. }) = &self.server {
-            let parts =
-                format!("user {user_us_each:.2}, system {system_us_each:.2}; {cores_busy:.2} cores busy");
-            row("server, µs each", &format!("{cpu_us_each:.2} ({parts})"))?;
-        }
-        if let Some(Server { resident_before, resident_after, resident_each, .. }) = self.server {
-            let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
-            let (before, after) = (mib(resident_before), mib(resident_after));
-            let memory =
-                format!("{before:.1} MiB, then {after:.1} MiB: {resident_each:.0} bytes a connection");
-            row("server, memory", &memory)?;
+        if let Some(server) = &self.server {
+            let Server { cpu_us_each, user_us_each, system_us_each, cores_busy, .. } = server;
+            let cpu = format!(
+                "{cpu_us_each:.2} µs: {user_us_each:.2} in the program, {system_us_each:.2} in the kernel"
+            );
+            row(&format!("server, CPU of a {thing}"), &cpu);
+            row("server, cores busy", &format!("{cores_busy:.2}"));
+            let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / 1_048_576.0);
+            let Server { resident_before, resident_after, resident_each, .. } = server;
+            let (before, after) = (mib(*resident_before), mib(*resident_after));
+            row("server, memory", &format!("{before}, then {after}: {resident_each:.0} bytes a connection"));
         }
         for Figure { name, value, unit } in &self.figures {
-            row(name, &format!("{value:.2} {unit}"))?;
+            // Counts have no unit, and no fractions.
+            let decimals = if value.fract() == 0.0 { 0 } else { 2 };
+            row(name, format!("{value:.decimals$} {unit}").trim_end());
         }
-        let Faults { missing, repeated, out_of_order, refused, lost_connections, first } = &self.faults;
-        if !self.faults.none() {
-            let faults = format!(
-                "{missing} missing, {repeated} repeated, {out_of_order} out of order, {refused} refused, \
-                 {lost_connections} connections lost"
-            );
-            row("FAULTS", &faults)?;
+        row(if self.faults.none() { "faults" } else { "FAULTS" }, &self.faults.to_string());
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(scenario: &'static str, faults: Faults) -> Report {
+        let mut times = histogram();
+        for ns in [90_000, 100_000, 2_500_000, 3_000_000_000] {
+            times.saturating_record(ns);
         }
-        if let Some(first) = first {
-            row("the first", first)?;
+        let spent = Spent {
+            user_s: 0.001,
+            system_s: 0.003,
+            seconds: 0.5,
+            resident_before: 10 << 20,
+            resident_after: 12 << 20,
+        };
+        Report {
+            scenario,
+            protocols: vec!["irc", "tmp"],
+            connections: 1024,
+            seconds: 0.5,
+            sent: 1,
+            deliveries: 4,
+            per_second: 8.0,
+            latency_us: Latency::of(&times),
+            faults,
+            server: Some(Server::of(spent, 4, 1024)),
+            figures: vec![Figure { name: "typing", value: 3.0, unit: "" }],
         }
-        Ok(())
+    }
+
+    #[test]
+    fn the_table_says_what_was_counted() {
+        let expected = "\
+fanout, irc+tmp: 1024 connections, 0.5 s
+  messages sent                 1
+  deliveries                    4, 8 a second
+  time of a delivery            p50 100 µs, p90 3.0 s, p99 3.0 s, p99.9 3.0 s, max 3.0 s
+  server, CPU of a delivery     1000.00 µs: 250.00 in the program, 750.00 in the kernel
+  server, cores busy            0.01
+  server, memory                10.0 MiB, then 12.0 MiB: 2048 bytes a connection
+  typing                        3
+  faults                        none
+";
+        assert_eq!(report("fanout", Faults::default()).table(), expected);
+        let table = report("churn", Faults::default()).table();
+        assert!(table.contains("\n  visits                        4, 8 a second\n"), "{table}");
+    }
+
+    #[test]
+    fn faults_are_told_and_those_of_two_parts_are_one() {
+        let mut faults = Faults { missing: 2, ..Faults::default() };
+        faults.lose("late".to_owned());
+        let mut earlier = Faults { missing: 1, repeated: 3, ..Faults::default() };
+        earlier.refuse("early".to_owned());
+        faults.add(&earlier);
+        let table = report("mixed", faults).table();
+        let wanted = "  FAULTS                        3 missing, 3 repeated, 1 refused, 1 connections lost; \
+                      the first: early\n";
+        assert!(table.ends_with(wanted), "{table}");
     }
 }

@@ -194,11 +194,16 @@ impl Socket {
         self.blocked
     }
 
-    /// Reads what is there; whether the server has not hung up.
+    /// Reads what is there, and `to_the_end` if the server is known to have hung up; whether it has not.
     ///
     /// # Errors
     /// The socket's, and what is wrong with TLS or the WebSocket.
-    pub(crate) fn read(&mut self, buffer: &mut [u8], mut give: impl FnMut(Given<'_>)) -> io::Result<bool> {
+    pub(crate) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        to_the_end: bool,
+        mut give: impl FnMut(Given<'_>),
+    ) -> io::Result<bool> {
         loop {
             let len = match self.stream.read(buffer) {
                 Ok(0) => return Ok(false),
@@ -209,8 +214,8 @@ impl Socket {
             };
             let bytes = buffer.get(..len).unwrap_or_default();
             self.on_bytes(bytes, &mut give)?;
-            // Less than was asked for is all there is.
-            if len < buffer.len() {
+            // Less than was asked for is all there is, but for the end, which nothing else would tell.
+            if len < buffer.len() && !to_the_end {
                 return Ok(true);
             }
         }

@@ -7,9 +7,12 @@ use proto::client::Client;
 use proto::{bridge, irc, messenger, muca, rooms, tmp};
 
 use super::socket::Carrier;
+use crate::failure::Failure;
 
 /// How long what a server sends may be.
 const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long a text may be that any server passes on in one line: the rest of 512 bytes is for who says it, and where.
+const IRC_BYTES_MAX: usize = 400;
 /// What bridge clients say that they listen on; nobody does.
 const BRIDGE_PORT: u16 = 9;
 
@@ -63,6 +66,9 @@ impl FromStr for Target {
             format!("{scheme:?} is none of {}", names.join(", "))
         })?;
         let host = rest.trim_end_matches('/');
+        if !host.contains(':') {
+            return Err(format!("{host:?} has no port: PROTOCOL://HOST:PORT is wanted"));
+        }
         let found = host.to_socket_addrs().map_err(|error| format!("{host:?}: {error}"))?.next();
         let address = found.ok_or_else(|| format!("{host:?} has no address"))?;
         Ok(Self { protocol, carrier, scheme, address })
@@ -141,6 +147,17 @@ impl Target {
         }
     }
 
+    /// Whether a message of so many bytes is one message.
+    pub(crate) fn check_size(&self, size: usize) -> Result<(), Failure> {
+        if self.protocol == Protocol::Irc && size > IRC_BYTES_MAX {
+            return Err(Failure::usage(
+                format!("a message of {size} bytes is too long for a line of irc"),
+                format!("--size takes up to {IRC_BYTES_MAX} there"),
+            ));
+        }
+        Ok(())
+    }
+
     /// Whether one can write to one person through the server.
     pub(crate) fn check_direct(&self) -> Result<(), String> {
         if self.protocol == Protocol::Bridge {
@@ -161,7 +178,8 @@ mod tests {
         assert_eq!(target.address, "127.0.0.1:6697".parse().unwrap());
         assert!("127.0.0.1:1".parse::<Target>().unwrap_err().contains("PROTOCOL://"));
         assert!("xmpp://127.0.0.1:1".parse::<Target>().unwrap_err().contains("none of irc,"));
-        assert!("irc://127.0.0.1".parse::<Target>().is_err());
+        assert!("irc://127.0.0.1".parse::<Target>().unwrap_err().contains("has no port"));
+        assert!(target.check_size(400).is_ok() && target.check_size(401).is_err());
         let muca: Target = "muca://127.0.0.1:1".parse().unwrap();
         assert!(muca.check_room("den").is_err() && muca.check_room("lobby").is_ok());
     }

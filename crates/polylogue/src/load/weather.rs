@@ -16,21 +16,24 @@ use super::idle::figure;
 use super::process::Process;
 use super::report::Report;
 use super::talk::{Conversation, Sender, Talked};
-use super::target::{Protocol, Wish};
+use super::target::Wish;
 use crate::failure::Failure;
 
 /// What the kernel holds for somebody who reads badly, in bytes: little, so that the server notices soon.
 const RECEIVE_BUFFER: usize = 4096;
+/// How long it is waited, in the end, for what hasn't come yet, in seconds.
+const PATIENCE_S: f64 = 10.0;
 /// How much the one who talks without end writes at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// How long the one who talks without end waits for the server to take it.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(arguments: &Weather) -> Result<Report, Failure> {
-    let Weather { kind, target, members, size, rate, common, .. } = arguments;
+    let Weather { kind, target, members, size, rate, warmup, seconds, common, .. } = arguments;
     target.check_room(&common.room).map_err(|why| Failure::usage(why, "take another --room or protocol"))?;
-    if *kind == Kind::Fast && target.protocol != Protocol::Irc {
-        return Err(Failure::usage("weather fast speaks irc", "give an irc:// URL"));
+    target.check_size(*size)?;
+    if *kind == Kind::Fast && target.scheme != "irc" {
+        return Err(Failure::usage("weather fast speaks irc and nothing else", "give an irc:// URL"));
     }
     let count = arguments.count.unwrap_or(match kind {
         Kind::Stopped | Kind::Slow => 10,
@@ -45,8 +48,15 @@ pub(crate) fn run(arguments: &Weather) -> Result<Report, Failure> {
     let mut names = Names::new();
     let room = gather(&mut fleet, &[target], *members, common.at_once, &mut names, &manner)?.people;
     quiet(&mut fleet)?;
-    let talk = Talk { window: 1, size: *size, rate: Some(*rate), warmup: 1.0 };
-    let calm = converse(&talk, &room, arguments, process, &mut fleet, |_| Ok(()))?;
+    let talk = Talk {
+        window: 1,
+        size: *size,
+        rate: Some(*rate),
+        warmup: *warmup,
+        seconds: *seconds,
+        patience: PATIENCE_S,
+    };
+    let calm = converse(&talk, &room, process, &mut fleet, |_| Ok(()))?;
 
     let misbehaving = match kind {
         Kind::Stopped | Kind::Slow => {
@@ -68,7 +78,7 @@ pub(crate) fn run(arguments: &Weather) -> Result<Report, Failure> {
             Kind::Stopped | Kind::Slow | Kind::Silent => {}
         }
         let mut sipped = Instant::now();
-        let rough = converse(&talk, &room, arguments, process, &mut fleet, |fleet| {
+        let rough = converse(&talk, &room, process, &mut fleet, |fleet| {
             if *kind == Kind::Slow && sipped.elapsed() >= Duration::from_secs(1) {
                 sipped = Instant::now();
                 misbehaving.iter().for_each(|&who| fleet.sip(who, 1));
@@ -104,10 +114,7 @@ fn summary(
         Kind::Fast => report.figures.push(figure("it could say", deeds as f64 / 1_048_576.0, "MiB")),
         Kind::Stopped | Kind::Slow | Kind::Silent => {}
     }
-    let faults = (&calm.faults, &mut report.faults);
-    faults.1.missing += faults.0.missing;
-    faults.1.repeated += faults.0.repeated;
-    faults.1.out_of_order += faults.0.out_of_order;
+    report.faults.add(&calm.faults);
     report
 }
 
@@ -115,7 +122,6 @@ fn summary(
 fn converse(
     talk: &Talk,
     room: &[Who],
-    arguments: &Weather,
     process: Option<Process>,
     fleet: &mut Fleet,
     meanwhile: impl FnMut(&mut Fleet) -> Result<(), Failure>,
@@ -125,7 +131,7 @@ fn converse(
     };
     let sender = Sender::new(first, others.to_vec(), Box::new(|client, text, out| client.say(text, out)));
     let conversation = Conversation::new(talk, vec![sender])?;
-    conversation.run(fleet, arguments.common.seconds, process, meanwhile)
+    conversation.run(fleet, process, meanwhile)
 }
 
 /// Connects and hangs up, as fast as it can be done, `count` connections at a time.
