@@ -72,6 +72,11 @@ impl Server {
         *self.addresses.get(protocol).unwrap_or_else(|| panic!("nobody listens for {protocol}"))
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.child.id()
+    }
+
     /// The process.
     pub(crate) fn process(&mut self) -> &mut Process {
         &mut self.process

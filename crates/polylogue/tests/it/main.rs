@@ -14,6 +14,7 @@ mod fixture;
 mod http;
 mod irc_clients;
 mod irc_history;
+mod load;
 mod people;
 mod ports;
 mod readme;

@@ -1,4 +1,5 @@
-//! The README's examples are true: each is played against a server with the real `nc`.
+//! The README's examples are true: each is played against a server with the real `nc`. So are those of `polylogue load`,
+//! also on its own page.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::clients::{Browser, empty_page, nc};
 use crate::fixture::{Server, output};
 use crate::http;
+use crate::load::{FEW, load};
 use crate::stream::PATIENCE;
 
 const README: &str = include_str!("../../../../README.md");
@@ -92,5 +94,59 @@ fn the_limits_in_the_readme_are_the_defaults() {
     ] {
         assert!(README.contains(shown), "the README doesn't say {shown:?}");
         assert!(defaults.lines().any(|line| line == key), "the default isn't {key:?}");
+    }
+}
+
+/// An example as a test has time for it: only how much of everything there is is another.
+fn in_small(example: &str, server: &Server) -> String {
+    let example = example.split('#').next().unwrap().replace("$(pidof polylogue)", &server.pid().to_string());
+    let (mut line, mut words) = (String::new(), example.split_whitespace());
+    while let Some(word) = words.next() {
+        match word {
+            "--members" | "--pairs" | "--connections" | "--visits" | "--people" | "--count" => {
+                words.next().unwrap().parse::<u32>().unwrap();
+            }
+            _ => match word.split_once("://") {
+                Some((scheme, _)) => line += &format!("{scheme}://{} ", server.address()),
+                None => line += &format!("{word} "),
+            },
+        }
+    }
+    let small = match line.split(' ').next().unwrap() {
+        "fanout" => FEW,
+        "direct" => "--pairs 2 --seconds 0.2 --warmup 0",
+        "idle" => "--connections 10 --seconds 0.1",
+        "churn" => "--visits 10",
+        "mixed" => "--people 10 --seconds 0.2",
+        "weather" => "--members 6 --count 3 --seconds 0.2 --warmup 0",
+        other => panic!("{other}"),
+    };
+    line + small
+}
+
+#[test]
+fn the_examples_of_measuring_work_and_print_what_is_shown() {
+    const PAGE: &str = include_str!("../../../../docs/load.md");
+    let blocks = [PAGE, README].iter().flat_map(|page| page.split("```").skip(1).step_by(2));
+    let examples = blocks.flat_map(|block| {
+        let lines = block.lines().filter_map(|line| Some(line.split_once("polylogue load ")?.1));
+        lines.map(move |line| (line, block.strip_prefix("console\n")))
+    });
+    let count = thread::scope(|scope| {
+        examples.map(|(line, shown)| scope.spawn(move || play(line, shown))).collect::<Vec<_>>().len()
+    });
+    assert_eq!(count, 12, "each example is run");
+}
+
+fn play(example: &str, shown: Option<&str>) {
+    let server = Server::start(&[]);
+    let line = in_small(example, &server);
+    let (code, said, errors) = load(&line);
+    assert_eq!((code, errors.as_str()), (Some(0), ""), "{line}: {said}");
+    if let Some((_, shown)) = shown.and_then(|shown| shown.split_once('\n')) {
+        let names = |text: &str| -> Vec<String> {
+            text.lines().skip(1).map(|line| line.chars().take(32).collect()).collect()
+        };
+        assert_eq!(names(shown), names(&said), "{said}");
     }
 }

@@ -11,13 +11,13 @@ use crate::clients::{Browser, Socket, empty_page};
 use crate::fixture::{Process, Server, output, polylogue};
 
 /// A certificate and its key in files, which are removed when the test is over.
-struct Identity {
+pub(crate) struct Identity {
     cert: PathBuf,
     key: PathBuf,
 }
 
 impl Identity {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
@@ -34,11 +34,11 @@ impl Identity {
         std::fs::write(&self.key, made.signing_key.serialize_pem()).unwrap();
     }
 
-    fn cert(&self) -> &str {
+    pub(crate) fn cert(&self) -> &str {
         self.cert.to_str().unwrap()
     }
 
-    fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         self.key.to_str().unwrap()
     }
 
