@@ -96,7 +96,7 @@ pub(crate) struct Common {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
-    /// How many addresses of 127.0.0.0/8 to connect from, if the server is there [default: one for 5000 connections]
+    /// From how many addresses of 127.0.0.0/8 to connect [default: one for 5000 connections]
     #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..=i64::from(SOURCES_MAX)))]
     pub(crate) sources: Option<u8>,
     /// How many connections may be signing in at once
@@ -116,7 +116,7 @@ pub(crate) struct Talk {
     /// How long a message is, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = size)]
     pub(crate) size: usize,
-    /// How many messages a second, of all together, whatever is on its way [default: as many as the window allows]
+    /// How many messages a second, of all together [default: as many as the window allows]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(crate) rate: Option<f64>,
     /// How long to talk before measuring
@@ -134,7 +134,7 @@ pub(crate) struct Talk {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = URL_HELP)]
 pub(crate) struct Fanout {
-    /// The server, as PROTOCOL://HOST:PORT; several of one server: the members are dealt to them in turn
+    /// The server, as PROTOCOL://HOST:PORT; of several, members are dealt to each in turn
     #[arg(value_name = "URL", required = true)]
     pub(crate) targets: Vec<Target>,
     /// How many are in the room
@@ -256,7 +256,7 @@ pub(crate) struct Weather {
     /// How many are in the room
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least(2))]
     pub(crate) members: usize,
-    /// How many misbehave [default: 10 that read badly, 10000 that say nothing, 100 of a flood at once]
+    /// How many misbehave [default: 10 members, 10000 silent, a flood of 100 at once]
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub(crate) count: Option<usize>,
     /// How long a message is, in bytes

@@ -63,6 +63,10 @@ impl Process {
         let (Some(user), Some(system), Some(pages)) = (ticks(14), ticks(15), pages) else {
             return Err(Failure::run(format!("/proc/{}/stat can't be read", self.pid), "only Linux has it"));
         };
+        // It has ended, and nobody has asked what became of it.
+        if pages == 0 {
+            return Err(Failure::run(format!("process {} has ended", self.pid), "start the server again"));
+        }
         let second = rustix::param::clock_ticks_per_second() as f64;
         Ok(Used {
             at: Instant::now(),
