@@ -102,7 +102,7 @@ impl Bench<'_> {
 
 /// Half of the messages a second that the slower of the two takes that are compared at that rate.
 fn half_rate(results: &Results, full: &str) -> Outcome<u64> {
-    let slower = [Server::BatchingFloor, Server::Polylogue].into_iter().filter_map(|server| {
+    let slower = [Server::Floor, Server::Polylogue].into_iter().filter_map(|server| {
         let sent = results.median(full, server, "/sent")?;
         Some(sent / results.median(full, server, "/seconds")?)
     });

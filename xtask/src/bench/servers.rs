@@ -121,7 +121,7 @@ impl Server {
             command.env_remove(name);
         }
         let config = folder.join("polylogue.toml");
-        fs::write(&config, "").map_err(|error| format!("{}: {error}", config.display()))?;
+        fs::write(&config, CONFIG).map_err(|error| format!("{}: {error}", config.display()))?;
         command.args(["serve", "--config"]).arg(config);
         let threads = if self == Self::TwoReactors { "2" } else { "1" };
         command.env("POLYLOGUE_SERVER__THREADS", threads);
@@ -144,6 +144,9 @@ impl Server {
         Ok(())
     }
 }
+
+/// Arrivals in a large room aren't what is measured, and waiting until each is told takes long.
+const CONFIG: &str = "[limits]\nannounce_members = 100\n";
 
 fn write_config(folder: &Path, port: &str, text: &str) -> Outcome<PathBuf> {
     let file = folder.join("peer.conf");
