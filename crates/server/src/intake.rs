@@ -12,6 +12,7 @@ use crate::conn::{Conn, Stage};
 use crate::drain::TurnedAway;
 use crate::http::head::{BUSY, FORBIDDEN, Head, Protocol, read_head};
 use crate::metrics::Kind;
+use crate::plain::Plain;
 use crate::turn::Turn;
 use crate::ws::{self, Failure, Incoming, WebSocket};
 
@@ -23,7 +24,7 @@ impl Conn {
         }
         // What is left of earlier TLS records comes before what comes now.
         let held = self.tls.as_ref().map_or(0, |tls| tls.put_back(buffer));
-        match self.socket.read(&mut buffer[held..]) {
+        match Plain(&self.socket).read(&mut buffer[held..]) {
             Ok(0) => self.on_end_of_input(turn),
             Ok(len) => {
                 turn.tally.bytes_in += len as u64;

@@ -37,6 +37,7 @@ mod listen;
 mod metrics;
 mod orders;
 mod outlet;
+mod plain;
 mod queue;
 mod reactor;
 mod secure;

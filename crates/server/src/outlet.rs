@@ -7,6 +7,7 @@ use bytes::Bytes;
 use gateway::Close;
 
 use crate::conn::{Conn, Stage};
+use crate::plain::Plain;
 use crate::queue::Header;
 use crate::turn::Turn;
 
@@ -130,7 +131,9 @@ impl Conn {
 
     /// Writes until all is written or the socket takes no more; whether it takes no more.
     fn write_out(&mut self, turn: &mut Turn) -> io::Result<bool> {
-        let Some(tls) = &mut self.tls else { return self.queue.write_to(&mut self.socket, &mut turn.spare) };
+        let Some(tls) = &mut self.tls else {
+            return self.queue.write_to(&mut Plain(&self.socket), &mut turn.spare);
+        };
         let mut writer = tls.writer(&mut self.socket, &mut turn.scratch);
         if !self.queue.is_empty() && self.queue.write_to(&mut writer, &mut turn.spare)? {
             return Ok(true);

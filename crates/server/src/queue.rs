@@ -137,6 +137,11 @@ impl WriteQueue {
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
+            if written == self.bytes && self.others.is_empty() {
+                // Mostly it is one message, and it is gone.
+                (self.first, self.bytes) = (None, 0);
+                break;
+            }
             self.advance(written);
             // A socket that took only a part is full: asking again would only hear "would block".
             if written < asked {

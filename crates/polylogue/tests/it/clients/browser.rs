@@ -37,6 +37,25 @@ const CLIENT: &str = r#"
     socket.onclose = ({ code }) => seen.push("closed " + code);
 "#;
 
+/// The driver takes a free port of one kind of address and then wants the same of the other, which may be somebody
+/// else's: then it gives up, and is started again.
+fn driver() -> (Process, u16) {
+    for _ in 0..10 {
+        let mut process = Process::start("chromedriver", Command::new("chromedriver").arg("--port=0"));
+        loop {
+            let line = process.stdout.line();
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                return (process, port.trim_end_matches('.').parse().unwrap());
+            }
+            if line.contains("port not available") {
+                process.wait();
+                break;
+            }
+        }
+    }
+    panic!("chromedriver finds no port")
+}
+
 impl Browser {
     /// Starts a browser and opens a page.
     ///
@@ -46,9 +65,7 @@ impl Browser {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let profile = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chromium-{}-{count}", id()));
-        let mut process = Process::start("chromedriver", Command::new("chromedriver").arg("--port=0"));
-        process.stdout.expect("started successfully on port ");
-        let port: u16 = process.stdout.expect(".").parse().unwrap();
+        let (process, port) = driver();
         let driver = SocketAddr::from(([127, 0, 0, 1], port));
         let arguments = [
             "--headless",
