@@ -18,8 +18,8 @@ use crate::tls::TlsError;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
-/// How many newcomers one turn takes in.
-const ACCEPTS_MAX: usize = 256;
+/// How many newcomers one turn takes in at each listener: few, so that a flood of them keeps nobody waiting for long.
+const ACCEPTS_MAX: usize = 16;
 /// How long accepting rests when the kernel has no more to give.
 const REST: Duration = Duration::from_millis(100);
 /// How many newcomers above the limit are let in to be told so.
