@@ -364,16 +364,6 @@ impl Shared {
         self.0.not_kept.load(Ordering::Acquire)
     }
 
-    /// The event's bytes in `form`, if some recipient has asked for them already.
-    #[must_use]
-    pub fn find(&self, form: Form) -> Option<&[Bytes]> {
-        let mut found = self.0.encoded.get()?;
-        while found.form != form {
-            found = found.next.get()?;
-        }
-        Some(&found.chunks)
-    }
-
     /// The event's bytes in `form`, made by `encode` the first time that any recipient asks.
     pub fn encoded(&self, form: Form, encode: impl FnOnce(&Event) -> Chunks) -> &[Bytes] {
         let mut encode = Some(encode);
@@ -430,9 +420,8 @@ mod tests {
                 SmallVec::from_elem(Bytes::from(form.to_string()), 1)
             });
             assert_eq!(chunks, [Bytes::from(form.to_string())]);
-            assert_eq!(shared.find(Form(form)), Some(chunks));
         }
-        assert_eq!((runs, shared.find(Form(4))), (3, None));
+        assert_eq!(runs, 3);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use gateway::{Carrier, Session};
-use hub::{Audience, Chunks, Form, Reply, SessionId, Shared as Event};
+use hub::{Audience, Form, Reply, SessionId, Shared as Event};
 use slab::Slab;
 use smallvec::SmallVec;
 
@@ -115,7 +115,8 @@ fn is_same(one: &Audience, other: &Audience) -> bool {
     }
 }
 
-/// What several messages come to in one piece, for all who are sent the same.
+/// What a run comes to in one piece, with everything that a transport puts between, for all who are sent the same: then
+/// nobody's write has more than one slice, of which the kernel makes less ado.
 #[derive(Debug, Default)]
 struct Joined {
     forms: Vec<(Carrier, Key, Bytes)>,
@@ -134,25 +135,11 @@ fn carrier(websocket: Option<&WebSocket>) -> Carrier {
     websocket.map_or(Carrier::Stream, |websocket| websocket.carrier)
 }
 
-/// What goes out without a word of the session.
-enum Ready {
-    /// One by one.
-    Messages(Chunks),
-    /// As it is, with everything that a transport puts between.
-    Piece(Bytes),
-}
-
-impl Ready {
-    fn of(messages: &[Bytes]) -> Self {
-        Self::Messages(messages.iter().cloned().collect())
-    }
-}
-
 impl Joined {
     /// A run is to be handed out.
     fn begin(&mut self, events: &[Event]) {
         self.authors = None;
-        if events.len() > 1 && events.iter().all(|event| event.is_message()) {
+        if events.iter().all(|event| event.is_message()) {
             let mut authors = SmallVec::new();
             for author in events.iter().filter_map(|event| event.by) {
                 if !authors.contains(&author) {
@@ -182,7 +169,7 @@ impl Joined {
         }
         // A fault in one session must not take the others along; the calls that follow find it again.
         let made = catch_unwind(AssertUnwindSafe(|| {
-            let all = self.look(conn, session.as_ref(), events) == events.len() && self.key.len() > 1;
+            let all = self.look(session.as_ref(), events) == events.len();
             all.then(|| self.piece(session.as_ref(), events, conn.websocket.as_deref()))
         }));
         let piece = made.unwrap_or_default()?;
@@ -191,25 +178,17 @@ impl Joined {
     }
 
     /// What the session has ready for the first of these events and those that follow, and of how many that is.
-    fn ready(&mut self, conn: &Conn, session: &dyn Session, events: &[Event]) -> (usize, Option<Ready>) {
-        let count = self.look(conn, session, events);
-        let events = events.get(..count).unwrap_or_default();
-        match (count, self.key.len()) {
-            (0, _) => (1, None),
-            (_, 0 | 1) => {
-                let mut messages = events.iter().filter_map(|event| session.ready(event));
-                let message = messages.find(|messages| !messages.is_empty());
-                (count, Some(Ready::of(message.unwrap_or_default())))
-            }
-            _ => (count, Some(Ready::Piece(self.piece(session, events, conn.websocket.as_deref())))),
-        }
+    fn ready(&mut self, conn: &Conn, session: &dyn Session, events: &[Event]) -> Option<(usize, Bytes)> {
+        let count = self.look(session, events);
+        let events = events.get(..count).filter(|events| !events.is_empty())?;
+        Some((count, self.piece(session, events, conn.websocket.as_deref())))
     }
 
     /// Looks how many of the events, from the first on, the session has ready messages for.
-    fn look(&mut self, conn: &Conn, session: &dyn Session, events: &[Event]) -> usize {
+    fn look(&mut self, session: &dyn Session, events: &[Event]) -> usize {
         self.key.clear();
         for (count, event) in events.iter().enumerate() {
-            let Some(messages) = conn.known(event).or_else(|| session.ready(event)) else { return count };
+            let Some(messages) = session.ready(event) else { return count };
             self.key.extend(messages.iter().map(|message| (message.as_ptr() as usize, message.len())));
         }
         events.len()
@@ -217,6 +196,10 @@ impl Joined {
 
     /// The messages that were looked at last, in one piece.
     fn piece(&mut self, session: &dyn Session, events: &[Event], websocket: Option<&WebSocket>) -> Bytes {
+        let mut messages = events.iter().filter_map(|event| session.ready(event)).flatten();
+        if self.key.len() < 2 && websocket.is_none() {
+            return messages.next().cloned().unwrap_or_default();
+        }
         let carrier = carrier(websocket);
         let known = self.forms.iter().find(|(known, key, _)| *known == carrier && *key == self.key);
         if let Some((.., piece)) = known {
@@ -224,7 +207,7 @@ impl Joined {
         }
         let headers = if websocket.is_some() { HEADER_BYTES_MAX } else { 0 };
         let mut piece = BytesMut::with_capacity(self.key.iter().map(|(_, len)| len + headers).sum());
-        for message in events.iter().filter_map(|event| session.ready(event)).flatten() {
+        for message in messages {
             if let Some(websocket) = websocket {
                 piece.extend_from_slice(websocket.header(message.len()).as_slice());
             }
@@ -241,33 +224,15 @@ impl Joined {
 impl Conn {
     /// Hands events to the session, one after the other. What it has ready is taken as it is.
     fn on_events(&mut self, mut events: &[Event], joined: &mut Joined, turn: &mut Turn) {
-        if let [event] = events
-            && let Some(messages) = self.known(event)
-        {
-            return messages.iter().for_each(|message| self.push_message(message.clone(), turn));
-        }
         while let (Stage::Session(session), Some(first)) = (&self.stage, events.first()) {
-            // A fault in one session must not take the others along.
-            let ready = catch_unwind(AssertUnwindSafe(|| match events {
-                [event] => (1, session.ready(event).map(Ready::of)),
-                _ => joined.ready(self, session.as_ref(), events),
-            }));
-            let (count, ready) = ready.unwrap_or((1, None));
-            match ready {
-                Some(Ready::Messages(messages)) => {
-                    messages.into_iter().for_each(|message| self.push_message(message, turn));
-                }
-                Some(Ready::Piece(piece)) => self.push(None, piece, turn),
-                // A fault is found again by the call, and seen to.
+            // A fault in one session must not take the others along. It is found again by the call, and seen to.
+            let ready = catch_unwind(AssertUnwindSafe(|| joined.ready(self, session.as_ref(), events)));
+            let (count, piece) = ready.ok().flatten().unzip();
+            match piece {
+                Some(piece) => self.push(None, piece, turn),
                 None => self.on_event(first, turn),
             }
-            events = events.get(count..).unwrap_or_default();
+            events = events.get(count.unwrap_or(1)..).unwrap_or_default();
         }
-    }
-
-    /// A message that this session is sent as others were already.
-    fn known<'e>(&self, event: &'e Event) -> Option<&'e [Bytes]> {
-        let form = self.form?;
-        if event.by == Some(self.id) || !event.is_message() { None } else { event.find(form) }
     }
 }
