@@ -302,7 +302,8 @@ impl Hub {
             };
             (1..).map(derived).find(|shown| self.directory.find(space, shown).is_none())
         });
-        Card { user: NOBODY, name, dialect: Dialect::Irc, wire, profile: crate::card::Profile::default() }
+        let (profile, party) = Default::default();
+        Card { user: NOBODY, name, dialect: Dialect::Irc, wire, profile, party }
     }
 
     /// Has a ban kept.

@@ -1,9 +1,10 @@
 //! Public faces: what others may know of a user and of a room.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use crate::names::WireNames;
-use crate::{Dialect, Name, Namespace, RoomId, RoomName, UserId};
+use crate::{Dialect, Name, Namespace, Party, RoomId, RoomName, UserId};
 
 /// A user's public face as it is now. When something of it changes, the user gets another one.
 #[derive(Debug, Clone)]
@@ -13,6 +14,31 @@ pub struct Card {
     pub(crate) dialect: Dialect,
     pub(crate) wire: WireNames,
     pub(crate) profile: Profile,
+    pub(crate) party: Remembered,
+}
+
+/// As whom a card's owner takes part in conversations, once that was asked. A copy is about to be changed, and has
+/// forgotten.
+#[derive(Default)]
+pub(crate) struct Remembered(OnceLock<Party>);
+
+impl fmt::Debug for Remembered {
+    /// Says nothing: a card is the same before and after it was asked.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Remembered")
+    }
+}
+
+impl Clone for Remembered {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Remembered {
+    pub(crate) fn get_or_init(&self, find: impl FnOnce() -> Party) -> &Party {
+        self.0.get_or_init(find)
+    }
 }
 
 /// What is known of a user besides its name.
@@ -57,7 +83,8 @@ impl Card {
             account: face.account.map(Into::into),
             bot: face.bot,
         };
-        Self { user: UserId(0), name: Name::kept(&face.name), dialect: face.dialect, wire, profile }
+        let (name, party) = (Name::kept(&face.name), Remembered::default());
+        Self { user: UserId(0), name, dialect: face.dialect, wire, profile, party }
     }
 
     /// Who it is.

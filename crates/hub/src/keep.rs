@@ -29,7 +29,16 @@ impl HistoryKey {
         let mut parties: SmallVec<[&str; 2]> = parties.iter().map(Party::as_str).collect();
         parties.sort_unstable();
         parties.dedup();
-        Self(format!("@{}", parties.join("\n")).into())
+        // For each private message: without more allocations than need be.
+        let mut key = String::with_capacity(1 + parties.iter().map(|party| party.len() + 1).sum::<usize>());
+        key.push('@');
+        for (index, party) in parties.into_iter().enumerate() {
+            if index > 0 {
+                key.push('\n');
+            }
+            key.push_str(party);
+        }
+        Self(key.into())
     }
 
     /// A key that was kept.
@@ -71,10 +80,11 @@ impl Party {
     /// A person.
     #[must_use]
     pub fn of(card: &Card) -> Self {
-        match card.account() {
+        let find = || match card.account() {
             Some(account) => Self::of_account(account),
             None => Self::of_name(card.name.as_str()),
-        }
+        };
+        card.party.get_or_init(find).clone()
     }
 
     /// The party as text.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use crate::card::Profile;
+use crate::card::{Profile, Remembered};
 use crate::names::Key;
 use crate::state::{Session, User};
 use crate::{
@@ -186,7 +186,14 @@ impl Hub {
             None => (None, UserFlags::default()),
         };
         let profile = self.profile(origin, profile, account);
-        let card = Arc::new(Card { user, name: name.clone(), dialect: origin.dialect, wire, profile });
+        let card = Arc::new(Card {
+            user,
+            name: name.clone(),
+            dialect: origin.dialect,
+            wire,
+            profile,
+            party: Remembered::default(),
+        });
         self.users.insert(
             user,
             Box::new(User {

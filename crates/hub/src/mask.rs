@@ -130,6 +130,7 @@ mod tests {
                 account: account.map(Into::into),
                 bot: false,
             },
+            party: Default::default(),
         }
     }
 
