@@ -1,8 +1,8 @@
 //! What is to be kept, on its way to the disk.
 //!
 //! Nobody is told of anything before it is kept, so what the hub asks to be done waits here for what it asked to be
-//! kept before: whoever keeps (`keeper.rs`) takes everything that waits, keeps it in one transaction, and only then posts
-//! it to the reactors, in the hub's order. Meanwhile the next lot gathers. When nothing waits, what needs no keeping goes
+//! kept before: whoever keeps (`keeper.rs`) takes everything that waits, keeps it in one go, and only then posts it to
+//! the reactors, in the hub's order. Meanwhile the next lot gathers. When nothing waits, what needs no keeping goes
 //! straight to the reactors.
 
 use std::collections::VecDeque;
@@ -11,16 +11,18 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hub::{Effect, Party, Recall, Recalled, Reply, SessionId};
-use store::{Checkpointer, Erased, Interrupter, Reader, StoreError};
+use store::{Checkpointer, CommitLog, Erased, Interrupter, Reader, StoreError};
 use tokio::sync::oneshot;
 
-use crate::keeper::Keeper;
 use crate::shared::Shared;
 
 /// What may wait before the reactors stop reading.
 const WAITING_MAX: usize = 8 * 1024;
 /// Turns that are kept together at most: one that comes later waits for no more than these.
 const GROUP_MAX: usize = 1024;
+/// Lists of effects that are kept to be used again, and how long they may be.
+const SPARE_MAX: usize = 8;
+const SPARE_EFFECTS_MAX: usize = 1024;
 /// Requests to look something up that may wait for each thread that does.
 const RECALLS_MAX: usize = 2 * 1024;
 /// How many threads look things up.
@@ -34,8 +36,9 @@ pub(crate) struct Journal {
     /// Effects in the queue.
     waiting: AtomicUsize,
     lanes: [Lane; READERS],
-    /// Who keeps, once there is somebody.
-    pub(crate) keeper: Mutex<Option<Keeper>>,
+    /// Where what was said is kept first, once there is somebody who keeps. Whoever has it posts what it has kept there
+    /// before letting go of it.
+    pub(crate) log: Mutex<Option<CommitLog>>,
     /// Whether the reactor that leaves something to be kept keeps it itself: while the disk is quick, that costs less
     /// than to wake another thread and to be woken by it.
     pub(crate) at_once: AtomicBool,
@@ -65,8 +68,12 @@ enum Checking {
 #[derive(Debug, Default)]
 struct Queue {
     turns: VecDeque<Turn>,
-    /// The keeper has taken some and not posted all of them.
+    /// Empty ones, for those that come.
+    spare: Vec<Vec<Effect>>,
+    /// Somebody has taken some and not posted all of them.
     busy: bool,
+    /// There is much in the log.
+    wants_entering: bool,
     ended: bool,
 }
 
@@ -84,6 +91,8 @@ pub(crate) struct Turn {
     pub(crate) shard: u8,
     pub(crate) effects: Vec<Effect>,
     pub(crate) after: Option<After>,
+    /// Whether something of it can't be kept in the log, or wants to be found in the database.
+    pub(crate) needs_database: bool,
 }
 
 /// What is to be done when a turn is kept and posted.
@@ -126,13 +135,48 @@ impl Journal {
     /// Takes what has to wait; whether it did. Called with the hub locked, so that nothing comes in between. Afterwards
     /// it has to be seen to: [`Journal::notify`] or `Shared::keep_at_once`.
     pub(crate) fn take(&self, shard: u8, effects: &mut Vec<Effect>, after: Option<After>) -> bool {
+        let (mut waits, mut needs_database) = (after.is_some(), after.is_some());
+        for effect in &*effects {
+            match effect {
+                Effect::Keep(kept) => {
+                    (waits, needs_database) = (true, needs_database | !CommitLog::takes(kept))
+                }
+                Effect::Recall { .. } => (waits, needs_database) = (true, true),
+                _ => {}
+            }
+        }
         let mut queue = self.lock();
-        let needed = queue.busy || !queue.turns.is_empty() || after.is_some() || effects.iter().any(waits);
+        let needed = waits || queue.busy || !queue.turns.is_empty();
         if needed && !(effects.is_empty() && after.is_none()) {
             self.waiting.fetch_add(effects.len(), Ordering::Relaxed);
-            queue.turns.push_back(Turn { shard, effects: std::mem::take(effects), after });
+            let spare = queue.spare.pop().unwrap_or_default();
+            let effects = std::mem::replace(effects, spare);
+            queue.turns.push_back(Turn { shard, effects, after, needs_database });
         }
         needed
+    }
+
+    /// Has what is in the log entered in the database, soon.
+    pub(crate) fn want_entering(&self) {
+        let had = std::mem::replace(&mut self.lock().wants_entering, true);
+        if !had {
+            self.notify();
+        }
+    }
+
+    /// Whether what is in the log is to be entered. Only for who does it.
+    pub(crate) fn wants_entering(&self) -> bool {
+        std::mem::take(&mut self.lock().wants_entering)
+    }
+
+    /// Waits for the log.
+    pub(crate) fn log(&self) -> MutexGuard<'_, Option<CommitLog>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody waits, and nothing is to be entered.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_idle() && self.log().as_ref().is_none_or(CommitLog::is_empty)
     }
 
     /// Wakes the thread that keeps.
@@ -198,28 +242,44 @@ impl Journal {
 
     /// Waits until something is there to be kept; not if it is the end.
     pub(crate) fn wait(&self, patience: Duration) -> Waited {
-        let nothing = |queue: &mut Queue| queue.turns.is_empty() && !queue.ended;
+        let nothing = |queue: &mut Queue| queue.turns.is_empty() && !queue.wants_entering && !queue.ended;
         let waited = self.more.wait_timeout_while(self.lock(), patience, nothing);
         let (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        match (queue.turns.is_empty(), queue.ended) {
+        match (queue.turns.is_empty() && !queue.wants_entering, queue.ended) {
             (false, _) => Waited::Work,
             (true, true) => Waited::End,
             (true, false) => Waited::Nothing,
         }
     }
 
-    /// The next lot; empty: nothing waits. Only for who holds the keeper, so that lots are kept in their order.
-    pub(crate) fn take_lot(&self) -> Vec<Turn> {
+    /// The next lot, up to the first that isn't meant; empty: nothing waits. Only for who holds the log, so that lots are
+    /// kept in their order.
+    pub(crate) fn take_lot(&self, is_meant: impl Fn(&Turn) -> bool) -> Vec<Turn> {
         let mut queue = self.lock();
-        let count = queue.turns.len().min(GROUP_MAX);
+        let count = queue.turns.iter().take(GROUP_MAX).take_while(|turn| is_meant(turn)).count();
         queue.busy = count > 0;
         queue.turns.drain(..count).collect()
     }
 
-    /// A lot is posted.
-    pub(crate) fn done(&self, effects: usize) {
-        self.waiting.fetch_sub(effects, Ordering::Relaxed);
-        self.lock().busy = false;
+    /// A lot could not be kept in the log. Only for who still holds that.
+    pub(crate) fn put_back(&self, turns: Vec<Turn>) {
+        let mut queue = self.lock();
+        for mut turn in turns.into_iter().rev() {
+            turn.needs_database = true;
+            queue.turns.push_front(turn);
+        }
+        queue.busy = false;
+    }
+
+    /// A lot is posted: what is left of it is room for other effects.
+    pub(crate) fn done(&self, count: usize, left: impl IntoIterator<Item = Vec<Effect>>) {
+        self.waiting.fetch_sub(count, Ordering::Relaxed);
+        let mut queue = self.lock();
+        queue.busy = false;
+        let room = SPARE_MAX.saturating_sub(queue.spare.len());
+        queue
+            .spare
+            .extend(left.into_iter().filter(|effects| effects.capacity() <= SPARE_EFFECTS_MAX).take(room));
     }
 
     /// Puts something in line to be looked up; whether there was room.
@@ -254,11 +314,6 @@ impl Lane {
         let mut recalls = self.more.wait_while(self.lock(), waiting).unwrap_or_else(PoisonError::into_inner);
         recalls.waiting.pop_front()
     }
-}
-
-/// Whether an effect has to go through here.
-fn waits(effect: &Effect) -> bool {
-    matches!(effect, Effect::Keep(_) | Effect::Recall { .. })
 }
 
 /// Looks things up until [`Journal::end`].

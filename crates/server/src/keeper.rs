@@ -1,19 +1,25 @@
 //! Keeping what waits in the journal, and posting it.
 //!
-//! While the disk is quick, the reactor that has left something does it at once, at the end of its talk with the hub;
-//! what others leave meanwhile it takes along. When the disk is slow, or waited for (durability "power"), a thread does
-//! it, and the reactors go on. That thread also tidies up.
+//! What was said is kept when it is in the commit log. While the disk is quick, the reactor that has left something appends
+//! it at once, at the end of its talk with the hub; what others leave meanwhile it takes along. When the disk is slow, or
+//! waited for (durability "power"), a thread does it, and the reactors go on.
+//!
+//! That thread enters what is in the log in the database, many at a time, and whenever somebody wants to look something up.
+//! What the log doesn't take is kept in the database at once. It also tidies up.
 //!
 //! A disk that can't be written to stops nobody: everything is posted all the same, but what looks like a promise is
 //! taken out of it.
 
 use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::TryLockError;
 use std::sync::atomic::Ordering;
-use std::sync::{PoisonError, TryLockError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hub::{Effect, EventId, Kept, Outcome, Party, Recall, Recalled, Refusal, Reply, SessionId};
-use store::{Durability, Erased, Erasing, StoreError, Writer};
+use smallvec::SmallVec;
+use store::{CommitLog, Durability, Erased, Erasing, Sealed, StoreError, Writer};
 use tokio::sync::oneshot;
 
 use crate::journal::{After, Asker, Turn, Waited};
@@ -21,47 +27,55 @@ use crate::shared::Shared;
 
 /// When nothing happens for so long, there is time to tidy up.
 const IDLE: Duration = Duration::from_secs(1);
-/// If there never is, some of it is done so often all the same.
+/// If there never is, some of it is done so often all the same, in so many steps.
 const TIDIED_EVERY: Duration = Duration::from_millis(250);
+const TIDIED_STEPS: usize = 5;
 /// A disk that takes longer is left to a thread.
-const QUICK: Duration = Duration::from_millis(5);
+const QUICK: Duration = Duration::from_millis(50);
+/// Messages in the log that are enough to enter them: the more at a time, the less each costs.
+const ENTERED_AT: usize = 1024;
+/// With so many, nothing more is appended before they are entered.
+const LOGGED_MAX: usize = 16 * 1024;
+/// With less room on the disk everything is kept in the database at once: what the log has must have room there too.
+const ROOM_MIN: u64 = 64 * 1024 * 1024;
 /// Steps of entering words that a search waits for at most, and everybody with it.
-const SEARCH_STEPS_MAX: usize = 40;
+const SEARCH_STEPS_MAX: usize = 200;
 const WORDS_FAILED: &str = "words for searching can't be entered";
-/// What is kept until the log is moved into the database's file.
-const CHECKPOINT_EVERY: usize = 1_000;
+/// What is entered until SQLite's log is moved into the database's file.
+const CHECKPOINT_EVERY: usize = 10_000;
 
-/// Who keeps.
+/// The thread's side.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+struct Keeper {
     writer: Writer,
+    /// What is to be entered: in the log, and no longer appended to.
+    sealed: Sealed,
     erasings: Erasings,
-    /// What was kept since the log was last moved.
-    in_log: usize,
+    /// What was entered since SQLite's log was last moved.
+    entered: usize,
+    /// Whether the disk has room enough to use the log.
+    is_roomy: bool,
     /// When something was last kept.
     kept: Instant,
     tidied: Instant,
 }
 
 /// Keeps and posts until [`crate::journal::Journal::end`].
-pub(crate) fn run(shared: &Shared, writer: Writer) {
-    let now = Instant::now();
-    let at_once = writer.durability() == Durability::Process;
-    let keeper = Keeper { writer, erasings: Erasings::default(), in_log: 0, kept: now, tidied: now };
-    *shared.journal.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper);
-    shared.journal.at_once.store(at_once, Ordering::Relaxed);
+pub(crate) fn run(shared: &Shared, writer: Writer, log: CommitLog) {
+    let (kept, tidied) = (Instant::now(), Instant::now());
+    let (sealed, erasings) = (Sealed::default(), Erasings::default());
+    let mut keeper = Keeper { writer, sealed, erasings, entered: 0, is_roomy: true, kept, tidied };
+    *shared.journal.log() = Some(log);
+    keeper.learn(shared, true, None);
     let mut patience = IDLE;
     loop {
         let waited = shared.journal.wait(patience);
-        let mut held = shared.journal.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         if waited == Waited::End {
-            let Some(Keeper { writer, .. }) = held.take() else { return };
-            return writer.close().unwrap_or_else(|error| {
-                tracing::warn!(%error, "the store's log is left for the next start to take in");
+            return keeper.end(shared).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the store's logs are left for the next start to take in");
             });
         }
-        let Some(keeper) = &mut *held else { return };
-        keeper.keep_all(shared, None);
+        keeper.keep_all(shared);
         patience = keeper.rest(shared);
     }
 }
@@ -69,15 +83,38 @@ pub(crate) fn run(shared: &Shared, writer: Writer) {
 /// Keeps what waits, if that is for a reactor to do now; else the thread is told.
 pub(crate) fn keep_at_once(shared: &Shared, shard: u8) {
     let journal = &shared.journal;
-    // Who lets go of the keeper looks once more, so that nothing is left that came meanwhile.
+    // Who lets go of the log looks once more, so that nothing is left that came meanwhile.
     while journal.at_once.load(Ordering::Relaxed) && !journal.is_idle() {
-        let mut held = match journal.keeper.try_lock() {
+        let mut held = match journal.log.try_lock() {
             Ok(held) => held,
             Err(TryLockError::Poisoned(held)) => held.into_inner(),
             Err(TryLockError::WouldBlock) => break,
         };
-        let Some(keeper) = &mut *held else { break };
-        keeper.keep_all(shared, Some(shard));
+        let Some(log) = held.as_mut().filter(|log| log.len() < LOGGED_MAX) else { break };
+        let turns = journal.take_lot(|turn| !turn.needs_database);
+        if turns.is_empty() {
+            break;
+        }
+        let begun = Instant::now();
+        if let Err(error) = log.append(kept(&turns)) {
+            tracing::debug!(%error, "the commit log can't be appended to");
+            journal.at_once.store(false, Ordering::Relaxed);
+            journal.put_back(turns);
+            break;
+        }
+        let is_quick = begun.elapsed() < QUICK;
+        journal.at_once.store(is_quick, Ordering::Relaxed);
+        let count = turns.iter().map(|turn| turn.effects.len()).sum();
+        let post = |Turn { shard: of, mut effects, .. }| {
+            effects.retain(|effect| as_kept(effect).is_none());
+            shared.post_kept(of, Some(shard), &mut effects);
+            effects
+        };
+        let left: SmallVec<[_; 8]> = turns.into_iter().map(post).collect();
+        journal.done(count, left);
+        if log.len() >= ENTERED_AT {
+            journal.want_entering();
+        }
     }
     if !journal.is_idle() {
         journal.notify();
@@ -85,53 +122,114 @@ pub(crate) fn keep_at_once(shared: &Shared, shard: u8) {
 }
 
 impl Keeper {
-    /// Keeps and posts all that waits. `by` is the reactor that does it.
-    fn keep_all(&mut self, shared: &Shared, by: Option<u8>) {
+    /// Keeps and posts all that waits.
+    fn keep_all(&mut self, shared: &Shared) {
         loop {
-            let turns = shared.journal.take_lot();
+            let mut held = shared.journal.log();
+            let Some(log) = &mut *held else { return };
+            let turns = shared.journal.take_lot(|_| true);
             if turns.is_empty() {
                 return;
             }
-            self.keep(shared, turns, by);
+            self.keep(shared, log, turns);
         }
     }
 
-    fn keep(&mut self, shared: &Shared, mut turns: Vec<Turn>, by: Option<u8>) {
+    fn keep(&mut self, shared: &Shared, log: &mut CommitLog, mut turns: Vec<Turn>) {
         let begun = Instant::now();
-        let effects = || turns.iter().flat_map(|turn| &turn.effects);
-        let kept = || effects().filter_map(as_kept);
-        let tried = kept().next().map(|_| self.writer.keep(kept()));
-        self.in_log += kept().count();
+        let tried = self.try_to_keep(log, &turns);
         if turns.iter().any(Turn::searches) {
             // What is looked for may be the last that was said.
             let mut steps = 0..SEARCH_STEPS_MAX;
             while steps.next().is_some() && unless_failed(WORDS_FAILED, self.writer.index()) {}
         }
-        let count = effects().count();
-        if self.in_log >= CHECKPOINT_EVERY {
-            self.in_log = 0;
-            shared.journal.want_checkpoint();
-        }
+        let count = turns.iter().map(|turn| turn.effects.len()).sum();
         let failed = matches!(tried, Some(Err(_)));
         if failed {
             take_back_promises(shared, &mut turns);
         }
-        turns.into_iter().for_each(|turn| self.post(shared, turn, by, !failed));
+        let left: Vec<_> = turns.into_iter().map(|turn| self.post(shared, turn, !failed)).collect();
         // Where nothing was to be kept, nothing is learned of the disk.
         if let Some(tried) = tried {
             self.kept = Instant::now();
             let quick = tried.is_ok() && self.kept.duration_since(begun) < QUICK;
-            let at_once = quick && self.writer.durability() == Durability::Process;
-            shared.journal.at_once.store(at_once, Ordering::Relaxed);
-            tell_operators(shared, tried.err());
+            self.learn(shared, quick, tried.err());
         }
-        shared.journal.done(count);
+        shared.journal.done(count, left);
     }
 
-    /// Posts what a turn has left, when all of it is kept, or can't be.
-    fn post(&mut self, shared: &Shared, mut turn: Turn, by: Option<u8>, is_kept: bool) {
+    /// In the log, if that is enough and can be done; else in the database, after all that is in the log. Nothing: there
+    /// was nothing to be kept.
+    fn try_to_keep(&mut self, log: &mut CommitLog, turns: &[Turn]) -> Option<Result<(), StoreError>> {
+        let needs_database = turns.iter().any(|turn| turn.needs_database);
+        let is_behind = !self.sealed.logged().is_empty() || log.len() >= LOGGED_MAX;
+        if self.is_roomy && !needs_database && !is_behind && log.append(kept(turns)).is_ok() {
+            return Some(Ok(()));
+        }
+        log.seal(&mut self.sealed);
+        if self.sealed.logged().is_empty() && kept(turns).next().is_none() {
+            return None;
+        }
+        let tried = self.writer.enter(self.sealed.logged(), kept(turns));
+        if tried.is_ok() {
+            self.entered += kept(turns).count();
+            self.empty();
+            self.release(log);
+        }
+        Some(tried)
+    }
+
+    /// What was sealed is entered.
+    fn empty(&mut self) {
+        self.entered += self.sealed.logged().len();
+        if let Err(error) = self.sealed.empty() {
+            tracing::warn!(%error, "the commit log can't be emptied");
+        }
+    }
+
+    fn release(&mut self, log: &mut CommitLog) {
+        if let Err(error) = log.release(&mut self.sealed) {
+            tracing::warn!(%error, "the commit log can't be emptied");
+        }
+    }
+
+    /// Enters what is in the log, while others append to it; whether there was anything.
+    fn enter(&mut self, shared: &Shared) -> bool {
+        if let Some(log) = &mut *shared.journal.log() {
+            log.seal(&mut self.sealed);
+        }
+        if self.sealed.logged().is_empty() {
+            return false;
+        }
+        let tried = self.writer.enter(self.sealed.logged(), []);
+        if tried.is_ok() {
+            // Which takes its time: nobody else is to wait for it.
+            self.empty();
+            if let Some(log) = &mut *shared.journal.log() {
+                self.release(log);
+            }
+        }
+        let quick = tried.is_ok() && shared.journal.at_once.load(Ordering::Relaxed);
+        self.learn(shared, quick, tried.err());
+        true
+    }
+
+    /// Something was kept, or entered, or could not be.
+    fn learn(&mut self, shared: &Shared, quick: bool, failed: Option<StoreError>) {
+        self.is_roomy = shared.folder.as_deref().is_none_or(has_room);
+        let at_once = quick && self.is_roomy && self.writer.durability() == Durability::Process;
+        shared.journal.at_once.store(at_once, Ordering::Relaxed);
+        if self.entered >= CHECKPOINT_EVERY {
+            self.entered = 0;
+            shared.journal.want_checkpoint();
+        }
+        tell_operators(shared, failed);
+    }
+
+    /// Posts what a turn has left, when all of it is kept, or can't be; the empty list.
+    fn post(&mut self, shared: &Shared, mut turn: Turn, is_kept: bool) -> Vec<Effect> {
         let recalls = take_recalls(&mut turn.effects);
-        shared.post_kept(turn.shard, by, &mut turn.effects);
+        shared.post_kept(turn.shard, None, &mut turn.effects);
         // Only now: what is found must not come before what it belongs to.
         for (to, recall) in recalls {
             if !shared.journal.recall(Asker::Session(to), recall) {
@@ -146,23 +244,36 @@ impl Keeper {
             Some(After::Recall(recall, to)) => drop(shared.journal.recall(Asker::Outside(to), recall)),
             Some(After::Erase(party, to)) => self.erasings.push(party, to),
         }
+        turn.effects
     }
 
-    /// What the thread does when nothing waits, and now and then if something always does; how long it may wait then.
+    /// What is done when nothing waits, and now and then if something always does; how long it may wait then.
     fn rest(&mut self, shared: &Shared) -> Duration {
         if self.erasings.go_on(&mut self.writer) {
             return Duration::ZERO;
         }
+        let is_due = self.tidied.elapsed() >= TIDIED_EVERY;
+        if (is_due || shared.journal.wants_entering()) && self.enter(shared) {
+            self.kept = Instant::now();
+        }
         if self.kept.elapsed() >= IDLE {
-            tidy_up(shared, &mut self.writer, || shared.journal.is_idle());
+            tidy_up(shared, &mut self.writer, |_| shared.journal.is_quiet());
             self.tidied = Instant::now();
             return IDLE;
         }
-        if self.tidied.elapsed() >= TIDIED_EVERY {
-            tidy_up(shared, &mut self.writer, || false);
+        if is_due {
+            tidy_up(shared, &mut self.writer, |steps| steps < TIDIED_STEPS);
             self.tidied = Instant::now();
         }
         TIDIED_EVERY
+    }
+
+    /// Ends with everything in the database, and that in one file.
+    fn end(mut self, shared: &Shared) -> Result<(), StoreError> {
+        self.enter(shared);
+        let log = shared.journal.log().take();
+        log.map_or(Ok(()), CommitLog::close)?;
+        self.writer.close()
     }
 }
 
@@ -172,6 +283,16 @@ impl Turn {
         let after = matches!(&self.after, Some(After::Recall(recall, _)) if is_search(recall));
         after || self.effects.iter().any(effect)
     }
+}
+
+/// Whether a disk has room enough, as far as it says.
+fn has_room(folder: &Path) -> bool {
+    rustix::fs::statvfs(folder).map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= ROOM_MIN)
+}
+
+/// What turns ask to be kept.
+fn kept(turns: &[Turn]) -> impl Iterator<Item = &Kept> {
+    turns.iter().flat_map(|turn| &turn.effects).filter_map(as_kept)
 }
 
 /// What an effect asks to be kept.
@@ -227,12 +348,20 @@ fn is_search(recall: &Recall) -> bool {
     matches!(recall, Recall::Search { .. } | Recall::SearchRooms { .. })
 }
 
-/// Enters words for searching, and removes what is not to be kept any longer: a step of each, and more for as long as
-/// nobody waits.
-fn tidy_up(shared: &Shared, writer: &mut Writer, has_time: impl Fn() -> bool) {
-    while unless_failed(WORDS_FAILED, writer.index()) && has_time() {}
+/// Enters words for searching, and removes what is not to be kept any longer, in short steps: for as long as it may go on
+/// after so many.
+fn tidy_up(shared: &Shared, writer: &mut Writer, may_go_on: impl Fn(usize) -> bool) {
+    let go_on = |steps: &mut usize| {
+        *steps += 1;
+        // Who shares a core with this is let in between.
+        thread::yield_now();
+        may_go_on(*steps)
+    };
+    let mut steps = 0;
+    while unless_failed(WORDS_FAILED, writer.index()) && go_on(&mut steps) {}
     let now_ms = shared.clock.now().unix_ms;
-    while unless_failed("what is too old can't be removed", writer.expire(now_ms)) && has_time() {}
+    let mut steps = 0;
+    while unless_failed("what is too old can't be removed", writer.expire(now_ms)) && go_on(&mut steps) {}
 }
 
 /// Whether there is more to do. What can't be done now is tried again later.

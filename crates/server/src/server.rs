@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gateway::{IrcLimits, IrcLines, Sts};
 use hub::{Dialect, Hub, Registration};
-use store::{StoreError, Writer};
+use store::{CommitLog, StoreError, Writer};
 
 use crate::admin;
 use crate::http::{Web, WebService};
@@ -32,7 +32,7 @@ pub struct Server {
     shared: Arc<Shared>,
     reactors: Vec<Reactor>,
     web: WebService,
-    store: Option<Writer>,
+    store: Option<(Writer, CommitLog)>,
     warnings: Vec<PortError>,
 }
 
@@ -73,7 +73,8 @@ impl Server {
         let open = |store: StoreConfig| -> Result<_, StoreError> {
             let (mut writer, boot) = Writer::open(&store.folder, store.durability)?;
             writer.set_retention(store.retention);
-            Ok((writer, boot))
+            let log = writer.log()?;
+            Ok(((writer, log), boot))
         };
         let store = store.map(open).transpose()?;
         hub.keeps = store.is_some();
@@ -87,7 +88,7 @@ impl Server {
         }
         let mut hub = Hub::new(hub)?;
         let mut presences = Vec::new();
-        let store = store.map(|(writer, boot)| {
+        let store = store.map(|((writer, log), boot)| {
             hub.continue_after(boot.last_event);
             hub.load_accounts(boot.accounts, boot.seen);
             hub.load_markers(boot.markers);
@@ -96,7 +97,7 @@ impl Server {
             hub.load_invitations(boot.invitations, boot.welcomes);
             past.bans = boot.bans;
             past.reader = writer.reader().ok();
-            writer
+            (writer, log)
         });
         // After the store: whoever has that has the folder.
         let admin = admin.map(|socket| admin::open(&socket)).transpose()?.flatten();
@@ -173,7 +174,7 @@ impl Server {
             let handle = Handle { shared: shared.clone() };
             // They end when everybody else has: what these leave behind is kept too.
             let _keeping = EndJournal(shared);
-            if let Some(writer) = store {
+            if let Some((writer, log)) = store {
                 for number in 0..journal::READERS {
                     let reader = writer.reader().map_err(std::io::Error::other)?;
                     let builder = thread::Builder::new().name(format!("reader-{number}"));
@@ -187,7 +188,7 @@ impl Server {
                     builder.spawn_scoped(scope, || journal::check(shared, reader))?;
                 }
                 let builder = thread::Builder::new().name("journal".to_owned());
-                builder.spawn_scoped(scope, || keeper::run(shared, writer))?;
+                builder.spawn_scoped(scope, || keeper::run(shared, writer, log))?;
             }
             let mut threads = Vec::new();
             threads.push(thread::Builder::new().name("web".to_owned()).spawn_scoped(scope, || web.run())?);

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::catch_up::catch_up;
 use crate::lock::Lock;
-use crate::{FILE_NAME, StoreError, schema};
+use crate::{FILE_NAME, StoreError, commit_log, schema};
 
 /// What is in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub fn backup(folder: &Path, file: &Path) -> Result<Summary, StoreError> {
     if file.exists() {
         return Err(StoreError::Exists { path: file.to_owned() });
     }
+    catch_up(folder)?;
     let part = beside(file, "part");
     let copied = copy(&db, &path, &part).and_then(|summary| {
         fs::rename(&part, file).map_err(|error| StoreError::Folder { path: file.to_owned(), error })?;
@@ -60,6 +62,10 @@ pub fn backup(folder: &Path, file: &Path) -> Result<Summary, StoreError> {
 /// changed.
 pub fn restore(folder: &Path, file: &Path) -> Result<Restored, StoreError> {
     let db = schema::open_existing(file)?;
+    // So that what is put aside is whole; if it is damaged, its log is put aside as well.
+    if let Err(error) = catch_up(folder) {
+        tracing::warn!(%error, "what was there before is put aside with its log");
+    }
     let _lock = Lock::take(folder)?;
     let path = folder.join(FILE_NAME);
     let part = beside(&path, "part");
@@ -85,6 +91,7 @@ pub fn restore(folder: &Path, file: &Path) -> Result<Restored, StoreError> {
 pub fn check(folder: &Path) -> Result<Summary, StoreError> {
     let path = folder.join(FILE_NAME);
     let db = schema::open_existing(&path)?;
+    catch_up(folder)?;
     schema::check_thoroughly(&db, &path)?;
     summary(&db, &path)
 }
@@ -119,7 +126,7 @@ fn summary(db: &Connection, path: &Path) -> Result<Summary, StoreError> {
     })
 }
 
-/// Gives a store another name, together with its log; which. A link keeps the old name as well, so that there is a store
+/// Gives a store another name, together with its logs; which. A link keeps the old name as well, so that there is a store
 /// at every moment.
 fn set_aside(path: &Path) -> std::io::Result<Option<PathBuf>> {
     if !path.exists() {
@@ -127,15 +134,17 @@ fn set_aside(path: &Path) -> std::io::Result<Option<PathBuf>> {
     }
     let names = (1u32..).map(|number| beside(path, &format!("before-{number}")));
     let Some(aside) = names.into_iter().find(|aside| !aside.exists()) else { return Ok(None) };
-    let log = |path: &Path, what: &str| {
+    let with = |path: &Path, ending: &str| {
         let mut name = path.as_os_str().to_owned();
-        name.push(what);
+        name.push(ending);
         PathBuf::from(name)
     };
-    if log(path, "-wal").exists() {
-        fs::rename(log(path, "-wal"), log(&aside, "-wal"))?;
+    for ending in ["-wal"].into_iter().chain(commit_log::ENDINGS) {
+        if with(path, ending).exists() {
+            fs::rename(with(path, ending), with(&aside, ending))?;
+        }
     }
-    let _ = fs::remove_file(log(path, "-shm"));
+    let _ = fs::remove_file(with(path, "-shm"));
     fs::hard_link(path, &aside).or_else(|_| fs::rename(path, &aside))?;
     Ok(Some(aside))
 }

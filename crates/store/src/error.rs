@@ -61,6 +61,12 @@ pub enum StoreError {
         /// The version that it has.
         found: u32,
     },
+    /// What was said last is in the log alone, and the server that uses it doesn't enter it.
+    #[error("{} doesn't have what was said last", path.display())]
+    Behind {
+        /// The database.
+        path: PathBuf,
+    },
     /// It is damaged.
     #[error("{} is damaged: {what}", path.display())]
     Damaged {
@@ -86,6 +92,7 @@ impl StoreError {
             Self::InUse { .. } => "end that one, or give this one a folder of its own with --data",
             Self::TooNew { .. } => "run the newer program, or restore a backup that the older one made",
             Self::TooOld { .. } => "a server that is started with that folder brings it up to date",
+            Self::Behind { .. } => "the server's log says why; its disk may be full",
             Self::Damaged { .. } => {
                 "polylogue restore takes a backup; without one, move the file away and a new one is made"
             }

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use hub::{EventId, Kept};
+use hub::EventId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use rustc_hash::FxHashMap;
 
+use crate::record::Record;
 use crate::writer::remove;
 use crate::{StoreError, Writer};
 
@@ -49,13 +50,13 @@ struct Walk {
 }
 
 impl Expiry {
-    /// Something is going to be kept.
-    pub(crate) fn note(&mut self, kept: &Kept) {
-        let Kept::Event { history, parties, .. } = kept else { return };
-        if self.retention.messages_per_room > 0 && parties.is_empty() {
-            match self.grown.get_mut(history.as_str()) {
+    /// Something is going to be entered.
+    pub(crate) fn note(&mut self, record: &Record<'_>) {
+        let Record { history, room, .. } = *record;
+        if self.retention.messages_per_room > 0 && !room.is_empty() {
+            match self.grown.get_mut(history) {
                 Some(count) => *count += 1,
-                None => drop(self.grown.insert(history.as_str().to_owned(), 1)),
+                None => drop(self.grown.insert(history.to_owned(), 1)),
             }
         }
     }

@@ -1,21 +1,26 @@
 //! What outlasts the process: an embedded SQLite database in a folder.
 //!
-//! A [`Writer`], of which there is one, keeps what the hub wants kept, a batch in one transaction. [`Reader`]s look
-//! things up; they have connections of their own and never wait for the writer (write-ahead log). Everything blocks:
-//! the threads are the caller's.
+//! A [`Writer`], of which there is one, keeps what the hub wants kept, a batch in one transaction. What was said need not
+//! come to it at once: it is kept when it is in the [`CommitLog`], a file beside the database, and entered from there many
+//! at a time. [`Reader`]s look things up; they have connections of their own, never wait for the writer (write-ahead
+//! log), and find what is entered. Everything blocks: the threads are the caller's.
 //!
 //! All SQL of the project is here.
 
 mod accounts;
 mod backup;
 mod bans;
+mod catch_up;
 mod checkpoint;
+mod commit_log;
 mod error;
 mod expire;
 mod invitations;
+mod known;
 mod lock;
 mod person;
 mod reader;
+mod record;
 mod rooms;
 mod row;
 mod schema;
@@ -23,6 +28,7 @@ mod writer;
 
 pub use backup::{Restored, Summary, backup, check, restore};
 pub use checkpoint::Checkpointer;
+pub use commit_log::{CommitLog, Logged, Sealed};
 pub use error::StoreError;
 pub use expire::Retention;
 pub use person::{Erased, Erasing};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hub::{EventId, HistoryKey, Party, Recall, Recalled, RoomCard, RoomName, Shared, Wanted, Window};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::catch_up::catch_up;
 use crate::row::{self, COLUMNS, TABLES, kind};
 use crate::{FILE_NAME, SCHEMA_VERSION, StoreError, schema};
 
@@ -63,7 +64,10 @@ impl Reader {
         let path = folder.join(FILE_NAME);
         let db = schema::open_existing(&path)?;
         match schema::check_version(&db, &path)? {
-            SCHEMA_VERSION => Ok(Self { db, path }),
+            SCHEMA_VERSION => {
+                catch_up(folder)?;
+                Ok(Self { db, path })
+            }
             found => Err(StoreError::TooOld { path, found }),
         }
     }

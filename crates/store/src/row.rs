@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use hub::{
-    Actor, Card, Dialect, Event, EventId, FormerFace, Kind, Namespace, RoomCard, Scope, Shared, Style, Text,
-};
+use hub::{Actor, Card, Dialect, Event, EventId, FormerFace, Kind, RoomCard, Scope, Shared, Style, Text};
 use rusqlite::Row;
 
 /// What the `kind` column says.
@@ -17,64 +15,6 @@ pub(crate) mod kind {
     pub(crate) const TOPIC: u8 = 6;
     /// The last of those that are something said.
     pub(crate) const LAST_SAID: u8 = ACTION;
-}
-
-/// An event as a row: without the people, who have numbers of their own.
-pub(crate) struct Said<'e> {
-    pub(crate) kind: u8,
-    pub(crate) from: Option<&'e Arc<Card>>,
-    pub(crate) whom: Option<&'e Arc<Card>>,
-    pub(crate) text: &'e str,
-    pub(crate) tags: Option<&'e str>,
-    pub(crate) seams: Option<String>,
-}
-
-impl<'e> Said<'e> {
-    /// The row of an event, if it is of a kind that is kept as one.
-    pub(crate) fn of(event: &'e Event) -> Option<Self> {
-        let whom = |scope: &'e Scope| match scope {
-            Scope::Private { to, .. } => to.as_ref(),
-            Scope::Room(_) | Scope::Ranked { .. } => None,
-        };
-        match &event.kind {
-            Kind::Message { from, scope, text, style, tags, seams } => Some(Self {
-                kind: match style {
-                    Style::Plain => kind::PLAIN,
-                    Style::Bare => kind::BARE,
-                    Style::Notice => kind::NOTICE,
-                    Style::Action => kind::ACTION,
-                    Style::Request { .. } => return None,
-                },
-                from: Some(from),
-                whom: whom(scope),
-                text: text.as_str(),
-                tags: tags.as_deref(),
-                seams: seams
-                    .as_deref()
-                    .map(|seams| seams.iter().map(usize::to_string).collect::<Vec<_>>().join(",")),
-            }),
-            Kind::Tags { from, scope, tags, .. } => Some(Self {
-                kind: kind::TAGS,
-                from: Some(from),
-                whom: whom(scope),
-                text: "",
-                tags: Some(tags),
-                seams: None,
-            }),
-            Kind::Topic { by, topic, .. } => Some(Self {
-                kind: kind::TOPIC,
-                from: match by {
-                    Actor::User(by) => Some(by),
-                    Actor::Server => None,
-                },
-                whom: None,
-                text: topic.as_deref().unwrap_or_default(),
-                tags: None,
-                seams: None,
-            }),
-            _ => None,
-        }
-    }
 }
 
 /// The columns of an event with its people, in the order in which [`event`] reads them.
@@ -132,17 +72,4 @@ fn card(row: &Row<'_>, first: usize) -> rusqlite::Result<Card> {
         dialect: Dialect::named(row.get_ref(first + 5)?.as_str()?).unwrap_or(Dialect::Irc),
         bot: row.get(first + 6)?,
     }))
-}
-
-/// A person as its row has it.
-pub(crate) fn face(card: &Card) -> (&str, &str, &str, &str, &str, &'static str, bool) {
-    (
-        card.name().as_str(),
-        card.wire_name(Namespace::Irc),
-        card.username(),
-        card.host(),
-        card.account().unwrap_or_default(),
-        card.dialect().as_str(),
-        card.is_bot(),
-    )
 }

@@ -8,13 +8,14 @@ use rusqlite::{Connection, OpenFlags};
 use crate::StoreError;
 
 /// Each step from one version to the next. What is here once was released stays as it is.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/001_history.sql"),
     include_str!("../migrations/002_accounts.sql"),
     include_str!("../migrations/003_bans.sql"),
     include_str!("../migrations/004_rooms.sql"),
     include_str!("../migrations/005_presence.sql"),
     include_str!("../migrations/006_invitations.sql"),
+    include_str!("../migrations/007_commit_log.sql"),
 ];
 
 /// The version that this program writes.

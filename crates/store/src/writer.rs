@@ -1,28 +1,28 @@
 //! The one that writes.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::thread;
 
-use hub::{
-    Account, Card, EventId, HistoryKey, Invitation, Kept, KeptRoom, Kind, Party, Presence, RoomName, Scope,
-    ServerBan, Shared,
-};
+use hub::{Account, EventId, HistoryKey, Invitation, Kept, KeptRoom, Kind, Presence, RoomName, ServerBan};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use rustc_hash::FxHashMap;
 
 use crate::accounts;
 use crate::bans;
+use crate::commit_log;
 use crate::expire::Expiry;
 use crate::invitations;
+use crate::known::{Entering, Known, entered_upto, log_number};
 use crate::lock::Lock;
+use crate::record::Record;
 use crate::rooms;
-use crate::row::{self, Said, kind};
-use crate::{Checkpointer, Durability, FILE_NAME, Reader, StoreError, schema};
+use crate::row::kind;
+use crate::{Checkpointer, CommitLog, Durability, FILE_NAME, Logged, Reader, StoreError, schema};
 
-/// People and histories whose numbers are remembered; beyond that they are looked up again.
-const REMEMBERED_MAX: usize = 16 * 1024;
 /// Events whose words are entered in one go.
-const WORDS_AT_ONCE: i64 = 500;
+const WORDS_AT_ONCE: i64 = 100;
+/// Messages of the log that are entered in one go: who shares a core with this is let in between, and doesn't wait for all
+/// of them.
+const YIELDS_EVERY: usize = 64;
 
 /// What a server that starts has to know.
 #[derive(Debug)]
@@ -61,14 +61,6 @@ pub struct Writer {
     _lock: Lock,
 }
 
-/// Numbers of people and histories.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    histories: FxHashMap<HistoryKey, i64>,
-    /// By the address of a card that is kept here, so that nobody else has the address.
-    faces: FxHashMap<usize, (Arc<Card>, i64)>,
-}
-
 impl Writer {
     /// Opens the database in a folder; makes both if they aren't there.
     ///
@@ -80,6 +72,7 @@ impl Writer {
         let db = schema::open(&path, durability)?;
         let (known, expiry) = (Known::default(), Expiry::default());
         let mut writer = Self { db, path, durability, known, expiry, _lock: lock };
+        writer.enter_what_is_left(folder)?;
         let boot = writer.boot().map_err(|error| StoreError::at(&writer.path, error))?;
         Ok((writer, boot))
     }
@@ -106,6 +99,27 @@ impl Writer {
                 .db
                 .query_row("SELECT value FROM secret WHERE key = 'server'", [], |row| row.get(0))?,
         })
+    }
+
+    /// Enters what the last run has left in its log.
+    fn enter_what_is_left(&mut self, folder: &Path) -> Result<(), StoreError> {
+        let at = |error| StoreError::at(&self.path, error);
+        let (number, upto) = (log_number(&self.db).map_err(at)?, entered_upto(&self.db).map_err(at)?);
+        let left = commit_log::read(folder, number, upto)?;
+        if !left.is_empty() {
+            self.enter(&left, [])?;
+            tracing::info!(count = left.len(), "entered what the last run had kept in its log");
+        }
+        Ok(())
+    }
+
+    /// The log, which is empty: what was in it is entered. There is to be one at a time.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn log(&self) -> Result<CommitLog, StoreError> {
+        let number = log_number(&self.db).map_err(|error| StoreError::at(&self.path, error))?;
+        CommitLog::open(self.path.parent().unwrap_or(Path::new("")), self.durability, number)
     }
 
     /// What its promises survive.
@@ -135,9 +149,39 @@ impl Writer {
     /// # Errors
     /// As the disk has it. Trying again later may help.
     pub fn keep<'k>(&mut self, batch: impl IntoIterator<Item = &'k Kept>) -> Result<(), StoreError> {
+        self.enter(&Logged::default(), batch)
+    }
+
+    /// Enters what is in the log and keeps a batch that came after it: all of it, or nothing.
+    ///
+    /// # Errors
+    /// As the disk has it. Trying again later may help.
+    pub fn enter<'k>(
+        &mut self,
+        logged: &Logged,
+        batch: impl IntoIterator<Item = &'k Kept>,
+    ) -> Result<(), StoreError> {
         let Self { db, known, expiry, .. } = self;
-        let batch = batch.into_iter().inspect(|kept| expiry.note(kept));
-        let done = all_or_nothing(db, |change| keep_each(change, known, batch));
+        let done = all_or_nothing(db, |change| {
+            let mut entering = Entering::new(change)?;
+            for (count, record) in logged.records().enumerate() {
+                if count % YIELDS_EVERY == 0 {
+                    thread::yield_now();
+                }
+                expiry.note(&record);
+                entering.enter(known, &record)?;
+            }
+            for kept in batch {
+                match Record::of_kept(kept) {
+                    Some(record) => {
+                        expiry.note(&record);
+                        entering.enter(known, &record)?;
+                    }
+                    None => change_by(change, known, kept)?,
+                }
+            }
+            entering.end()
+        });
         if done.is_err() {
             // Numbers that were given and taken back.
             known.forget();
@@ -208,70 +252,47 @@ fn all_or_nothing(
     done.map(drop)
 }
 
-fn keep_each<'k>(
-    change: &Connection,
-    known: &mut Known,
-    batch: impl IntoIterator<Item = &'k Kept>,
-) -> rusqlite::Result<()> {
-    for kept in batch {
-        match kept {
-            Kept::Event { history, parties, event } => keep_event(change, known, (history, parties), event)?,
-            Kept::HistoryRenamed { before, after, name } => {
-                rename(change, known, (before, after), name)?;
-                invitations::rename(change, before, after)?;
-            }
-            Kept::HistorySealed { history, name, sealed } => {
-                let id = known.history(change, history, name.as_str(), &[])?;
-                change.execute("UPDATE history SET sealed = ?2 WHERE id = ?1", params![id, sealed])?;
-            }
-            Kept::Presence(presence) => accounts::presence(change, presence)?,
-            Kept::Room(room) => rooms::keep(change, room)?,
-            Kept::RoomGone(name) => rooms::forget(change, name)?,
-            Kept::Account { account, .. } => accounts::keep(change, account)?,
-            Kept::AccountGone(name) => accounts::forget(change, name)?,
-            Kept::Seen { account, device, place, event } => {
-                accounts::seen(change, (account, device, place), *event)?;
-            }
-            Kept::Marker { account, place, read_ms } => {
-                accounts::marker(change, (account, place), *read_ms)?;
-            }
-            Kept::Banned(ban) => bans::set(change, ban)?,
-            Kept::Unbanned(net) => bans::lift(change, *net)?,
-            Kept::Invitation(invitation) => invitations::keep(change, invitation)?,
-            Kept::InvitationGone(digest) => invitations::forget(change, digest)?,
-            Kept::Welcome { account, room } => invitations::welcome(change, account, room)?,
-            Kept::WelcomeGone { account, room } => invitations::unwelcome(change, account, room)?,
-            Kept::WelcomesGone(room) => invitations::unwelcome_all(change, room)?,
-            Kept::HistoryEnded { history, at } => {
-                change.execute(
-                    "UPDATE history SET begins = ?2 + 1, sealed = 0 WHERE key = ?1",
-                    params![history.as_str(), at.bits().cast_signed()],
-                )?;
+/// What changes what is there already.
+fn change_by(change: &Connection, known: &mut Known, kept: &Kept) -> rusqlite::Result<()> {
+    match kept {
+        Kept::Event { history, event, .. } => {
+            if let Kind::Redact { message, .. } = &event.kind {
+                take_back(change, history, *message)?;
             }
         }
+        Kept::HistoryRenamed { before, after, name } => {
+            rename(change, known, (before, after), name)?;
+            invitations::rename(change, before, after)?;
+        }
+        Kept::HistorySealed { history, name, sealed } => {
+            let id = known.history(change, history.as_str(), name.as_str(), &[])?;
+            change.execute("UPDATE history SET sealed = ?2 WHERE id = ?1", params![id, sealed])?;
+        }
+        Kept::Presence(presence) => accounts::presence(change, presence)?,
+        Kept::Room(room) => rooms::keep(change, room)?,
+        Kept::RoomGone(name) => rooms::forget(change, name)?,
+        Kept::Account { account, .. } => accounts::keep(change, account)?,
+        Kept::AccountGone(name) => accounts::forget(change, name)?,
+        Kept::Seen { account, device, place, event } => {
+            accounts::seen(change, (account, device, place), *event)?;
+        }
+        Kept::Marker { account, place, read_ms } => {
+            accounts::marker(change, (account, place), *read_ms)?;
+        }
+        Kept::Banned(ban) => bans::set(change, ban)?,
+        Kept::Unbanned(net) => bans::lift(change, *net)?,
+        Kept::Invitation(invitation) => invitations::keep(change, invitation)?,
+        Kept::InvitationGone(digest) => invitations::forget(change, digest)?,
+        Kept::Welcome { account, room } => invitations::welcome(change, account, room)?,
+        Kept::WelcomeGone { account, room } => invitations::unwelcome(change, account, room)?,
+        Kept::WelcomesGone(room) => invitations::unwelcome_all(change, room)?,
+        Kept::HistoryEnded { history, at } => {
+            change.execute(
+                "UPDATE history SET begins = ?2 + 1, sealed = 0 WHERE key = ?1",
+                params![history.as_str(), at.bits().cast_signed()],
+            )?;
+        }
     }
-    Ok(())
-}
-
-fn keep_event(
-    change: &Connection,
-    known: &mut Known,
-    (history, parties): (&HistoryKey, &[Party]),
-    event: &Shared,
-) -> rusqlite::Result<()> {
-    if let Kind::Redact { message, .. } = &event.kind {
-        return take_back(change, history, *message);
-    }
-    let Some(said) = Said::of(event) else { return Ok(()) };
-    let Some(from) = said.from else { return Ok(()) };
-    let history = known.history(change, history, shown(event), parties)?;
-    let face = known.face(change, from)?;
-    let whom = said.whom.map(|whom| known.face(change, whom)).transpose()?;
-    let mut insert = change.prepare_cached(
-        "INSERT INTO event (id, history, face, whom, kind, text, tags, seams) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?;
-    let id = event.id.bits().cast_signed();
-    insert.execute(params![id, history, face, whom, said.kind, said.text, said.tags, said.seams])?;
     Ok(())
 }
 
@@ -319,85 +340,6 @@ fn rename(
         "UPDATE history SET key = ?2, name = ?3 WHERE key = ?1",
         params![before.as_str(), after.as_str(), name.as_str()],
     )?;
-    known.histories.clear();
+    known.forget_histories();
     Ok(())
-}
-
-/// What people call the place of an event.
-fn shown(event: &Shared) -> &str {
-    match &event.kind {
-        Kind::Message { scope: Scope::Room(room), .. }
-        | Kind::Tags { scope: Scope::Room(room), .. }
-        | Kind::Topic { room, .. } => room.name().as_str(),
-        _ => "",
-    }
-}
-
-impl Known {
-    fn history(
-        &mut self,
-        change: &Connection,
-        key: &HistoryKey,
-        name: &str,
-        parties: &[Party],
-    ) -> rusqlite::Result<i64> {
-        if let Some(id) = self.histories.get(key) {
-            return Ok(*id);
-        }
-        let found =
-            change.query_row("SELECT id FROM history WHERE key = ?1", [key.as_str()], |row| row.get(0));
-        let id = match found.optional()? {
-            Some(id) => id,
-            None => {
-                change.execute("INSERT INTO history (key, name) VALUES (?1, ?2)", [key.as_str(), name])?;
-                let id = change.last_insert_rowid();
-                for party in parties {
-                    change.execute(
-                        "INSERT OR IGNORE INTO party (party, history) VALUES (?1, ?2)",
-                        params![party.as_str(), id],
-                    )?;
-                }
-                id
-            }
-        };
-        self.histories.insert(key.clone(), id);
-        Ok(id)
-    }
-
-    fn face(&mut self, change: &Connection, card: &Arc<Card>) -> rusqlite::Result<i64> {
-        let address = Arc::as_ptr(card) as usize;
-        if let Some((_, id)) = self.faces.get(&address) {
-            return Ok(*id);
-        }
-        let face = row::face(card);
-        let mut find = change.prepare_cached(
-            "SELECT id FROM face WHERE name = ?1 AND nick = ?2 AND username = ?3 AND host = ?4 AND account = ?5 \
-             AND dialect = ?6 AND bot = ?7",
-        )?;
-        let id = match find.query_row(face, |row| row.get(0)).optional()? {
-            Some(id) => id,
-            None => {
-                let mut insert = change.prepare_cached(
-                    "INSERT INTO face (name, nick, username, host, account, dialect, bot) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?;
-                insert.insert(face)?
-            }
-        };
-        self.faces.insert(address, (card.clone(), id));
-        Ok(id)
-    }
-
-    pub(crate) fn forget(&mut self) {
-        *self = Self::default();
-    }
-
-    fn forget_some(&mut self) {
-        if self.histories.len() > REMEMBERED_MAX {
-            self.histories.clear();
-        }
-        if self.faces.len() > REMEMBERED_MAX {
-            self.faces.clear();
-        }
-    }
 }

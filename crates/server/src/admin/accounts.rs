@@ -103,6 +103,8 @@ pub(super) fn export(shared: &Arc<Shared>, name: &str) -> Answered {
     let (pieces, lines) = channel(PIECES_MAX);
     let shared = shared.clone();
     let give_out = move || {
+        // If what was said last can't be entered, the rest is given out all the same.
+        let _ = shared.by_order(|_, _, _| ()).1.blocking_recv();
         let mut pipe = Pipe { pieces, buffer: Vec::new() };
         if let Err(error) = reader.export(&party, &mut pipe) {
             tracing::warn!(%error, "what somebody said can't be given out, or not all of it");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod backups;
+mod commit_log;
 mod expiring;
 mod keeping;
 mod looking;
@@ -102,7 +103,8 @@ impl Store {
 
     /// Whether some bytes are anywhere in the files.
     fn has_bytes(&self, wanted: &str) -> bool {
-        [FILE_NAME.to_owned(), format!("{FILE_NAME}-wal")].iter().any(|name| {
+        let endings = ["", "-wal"].into_iter().chain(crate::commit_log::ENDINGS);
+        endings.map(|ending| format!("{FILE_NAME}{ending}")).any(|name| {
             let bytes = std::fs::read(self.path().join(name)).unwrap_or_default();
             bytes.windows(wanted.len()).any(|window| window == wanted.as_bytes())
         })

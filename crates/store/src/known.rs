@@ -1,0 +1,156 @@
+//! Events entered in the database, and the numbers that people and histories have there.
+
+use hub::EventId;
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+use rustc_hash::FxHashMap;
+
+use crate::record::{Face, Record};
+
+/// People and histories whose numbers are remembered; beyond that they are looked up again.
+const REMEMBERED_MAX: usize = 16 * 1024;
+
+/// Numbers of people and histories.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    histories: FxHashMap<Box<str>, i64>,
+    faces: FxHashMap<Box<str>, i64>,
+    /// For the name under which a face is remembered.
+    scratch: String,
+}
+
+/// Enters events, and remembers the last.
+pub(crate) struct Entering<'c> {
+    change: &'c Connection,
+    insert: CachedStatement<'c>,
+    last: EventId,
+}
+
+impl<'c> Entering<'c> {
+    /// Begins, in a transaction.
+    pub(crate) fn new(change: &'c Connection) -> rusqlite::Result<Self> {
+        let insert = change.prepare_cached(
+            "INSERT INTO event (id, history, face, whom, kind, text, tags, seams) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        Ok(Self { change, insert, last: EventId::default() })
+    }
+
+    /// Enters one.
+    pub(crate) fn enter(&mut self, known: &mut Known, record: &Record<'_>) -> rusqlite::Result<()> {
+        let Record { id, kind, text, tags, ref seams, .. } = *record;
+        let history = known.history(self.change, record.history, record.room, &record.parties)?;
+        let face = known.face(self.change, &record.from)?;
+        let whom = record.whom.as_ref().map(|whom| known.face(self.change, whom)).transpose()?;
+        self.insert.execute(params![id.cast_signed(), history, face, whom, kind, text, tags, seams])?;
+        self.last = self.last.max(record.id());
+        Ok(())
+    }
+
+    /// Ends; nothing up to the last needs to be looked for in the log any more.
+    pub(crate) fn end(self) -> rusqlite::Result<()> {
+        if self.last > EventId::default() {
+            let mut note =
+                self.change.prepare_cached("UPDATE note SET value = ?1 WHERE key = 'entered_upto'")?;
+            note.execute([self.last.bits().cast_signed()])?;
+        }
+        Ok(())
+    }
+}
+
+/// Up to which event everything that was ever in the log is in the database.
+pub(crate) fn entered_upto(db: &Connection) -> rusqlite::Result<EventId> {
+    let upto = note(db, "entered_upto")?;
+    Ok(EventId::from_bits(upto.cast_unsigned()))
+}
+
+/// The number by which its log knows a database.
+pub(crate) fn log_number(db: &Connection) -> rusqlite::Result<i64> {
+    note(db, "log")
+}
+
+fn note(db: &Connection, key: &str) -> rusqlite::Result<i64> {
+    db.query_row("SELECT value FROM note WHERE key = ?1", [key], |row| row.get(0))
+}
+
+impl Known {
+    /// The number of a history; it gets one if it has none.
+    pub(crate) fn history(
+        &mut self,
+        change: &Connection,
+        key: &str,
+        name: &str,
+        parties: &[&str],
+    ) -> rusqlite::Result<i64> {
+        if let Some(id) = self.histories.get(key) {
+            return Ok(*id);
+        }
+        let found = change.query_row("SELECT id FROM history WHERE key = ?1", [key], |row| row.get(0));
+        let id = match found.optional()? {
+            Some(id) => id,
+            None => {
+                change.execute("INSERT INTO history (key, name) VALUES (?1, ?2)", [key, name])?;
+                let id = change.last_insert_rowid();
+                for party in parties {
+                    change.execute(
+                        "INSERT OR IGNORE INTO party (party, history) VALUES (?1, ?2)",
+                        params![party, id],
+                    )?;
+                }
+                id
+            }
+        };
+        self.histories.insert(key.into(), id);
+        Ok(id)
+    }
+
+    /// The number of a person as it looked; it gets one if it has none.
+    pub(crate) fn face(&mut self, change: &Connection, face: &Face<'_>) -> rusqlite::Result<i64> {
+        let Face { name, nick, username, host, account, dialect, bot } = *face;
+        self.scratch.clear();
+        for part in [name, nick, username, host, account, dialect, if bot { "bot" } else { "" }] {
+            self.scratch.push_str(part);
+            // In none of them.
+            self.scratch.push('\n');
+        }
+        if let Some(id) = self.faces.get(self.scratch.as_str()) {
+            return Ok(*id);
+        }
+        let columns = (name, nick, username, host, account, dialect, bot);
+        let mut find = change.prepare_cached(
+            "SELECT id FROM face WHERE name = ?1 AND nick = ?2 AND username = ?3 AND host = ?4 AND account = ?5 \
+             AND dialect = ?6 AND bot = ?7",
+        )?;
+        let id = match find.query_row(columns, |row| row.get(0)).optional()? {
+            Some(id) => id,
+            None => {
+                let mut insert = change.prepare_cached(
+                    "INSERT INTO face (name, nick, username, host, account, dialect, bot) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?;
+                insert.insert(columns)?
+            }
+        };
+        self.faces.insert(self.scratch.as_str().into(), id);
+        Ok(id)
+    }
+
+    /// Histories have other keys.
+    pub(crate) fn forget_histories(&mut self) {
+        self.histories.clear();
+    }
+
+    /// Numbers may be others'.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// So that it doesn't grow for ever.
+    pub(crate) fn forget_some(&mut self) {
+        if self.histories.len() > REMEMBERED_MAX {
+            self.histories.clear();
+        }
+        if self.faces.len() > REMEMBERED_MAX {
+            self.faces.clear();
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What is in the log is kept: it comes back after any end, and once.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+
+use super::*;
+use crate::known::log_number;
+use crate::record::Record;
+use crate::{CommitLog, Logged, Sealed, StoreError, backup, check, commit_log, schema};
+
+/// A folder in which a server was killed.
+struct Left {
+    folder: tempfile::TempDir,
+}
+
+impl Left {
+    /// After it had appended these, and entered none of them.
+    fn with(batches: &[&[Kept]]) -> Self {
+        let store = Store::new();
+        let mut log = store.writer.log().unwrap();
+        for batch in batches {
+            log.append(*batch).unwrap();
+        }
+        // As a sudden end leaves it: nobody closes anything.
+        drop(log);
+        Self { folder: store.folder }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The log's file that was appended to.
+    fn bytes(&self) -> Vec<u8> {
+        fs::read(&commit_log::paths(self.path())[0]).unwrap()
+    }
+
+    fn open(self) -> Store {
+        Store::open(self.folder)
+    }
+}
+
+fn talk(numbers: std::ops::RangeInclusive<u64>) -> Vec<Kept> {
+    let ana = person("ana");
+    numbers.map(|number| said(number, "den", &ana, &format!("number {number}"))).collect()
+}
+
+/// What a batch is as records.
+fn records(batch: &[Kept]) -> Vec<Record<'_>> {
+    batch.iter().map(|kept| Record::of_kept(kept).unwrap()).collect()
+}
+
+/// All that is in a folder's log.
+fn read(folder: &Path) -> Logged {
+    let db = schema::open_existing(&folder.join(FILE_NAME)).unwrap();
+    commit_log::read(folder, log_number(&db).unwrap(), id(0)).unwrap()
+}
+
+fn of_all_kinds() -> Vec<Kept> {
+    let (ana, bob) = (member("Ana"), person("bob"));
+    let tags = Kind::Tags {
+        from: bob.clone(),
+        scope: Scope::Room(room("Den")),
+        tags: "+draft/react=👍".into(),
+        reaction: None,
+    };
+    let mut batch = vec![
+        said(1, "Den", &ana, "hi\nthere \u{2} 👍"),
+        wrote(2, &ana, &bob, "psst"),
+        topic(3, "Den", &bob, Some("tea")),
+        topic(4, "Den", &bob, None),
+        in_room("Den", event(5, tags)),
+    ];
+    for (number, style) in (6..).zip([Style::Bare, Style::Notice, Style::Action]) {
+        let kind = Kind::Message {
+            from: ana.clone(),
+            scope: Scope::Room(room("Den")),
+            text: Text::kept("text"),
+            style,
+            tags: Some("+a=b".into()),
+            seams: Some([1_usize, 3].as_slice().into()),
+        };
+        batch.push(in_room("Den", event(number, kind)));
+    }
+    batch
+}
+
+#[test]
+fn everything_comes_back_as_it_was() {
+    let batch = of_all_kinds();
+    let left = Left::with(&[&batch[..3], &batch[3..]]);
+    assert!(read(left.path()).records().eq(records(&batch)));
+    let mut store = left.open();
+    assert_eq!(store.all("Den"), [1, 3, 4, 5, 6, 7, 8]);
+    // And stays, once.
+    store = store.again();
+    assert_eq!(store.all("Den"), [1, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn a_log_of_the_first_format_is_read() {
+    // Written by the first program that had a log: one message, and one that was private.
+    let written = include_bytes!("../../fixtures/log.1");
+    let store = Store::new();
+    let (ana, bob) = (member("ana"), person("bob"));
+    let batch = [said(77, "den", &ana, "good morning"), wrote(78, &ana, &bob, "psst")];
+    let mut written = written.to_vec();
+    written[8..16].copy_from_slice(&log_number(&store.writer.db).unwrap().to_le_bytes());
+    let folder = store.close();
+    fs::write(&commit_log::paths(folder.path())[0], written).unwrap();
+    assert!(read(folder.path()).records().eq(records(&batch)));
+    assert_eq!(Store::open(folder).all("den"), [77]);
+}
+
+#[test]
+fn a_log_of_a_newer_program_is_refused() {
+    let left = Left::with(&[&talk(1..=1)]);
+    let mut bytes = left.bytes();
+    bytes[7] = 9;
+    fs::write(&commit_log::paths(left.path())[0], bytes).unwrap();
+    let refused = Writer::open(left.path(), Durability::Process).unwrap_err();
+    assert!(matches!(refused, StoreError::TooNew { found: 9, known: 1, .. }), "{refused}");
+}
+
+#[test]
+fn the_log_of_another_database_is_put_aside() {
+    let left = Left::with(&[&talk(1..=2)]);
+    fs::remove_file(left.path().join(FILE_NAME)).unwrap();
+    let mut store = left.open();
+    assert_eq!(store.all("den"), []);
+    drop(store.writer.log().unwrap());
+    let aside = store.path().join(format!("{FILE_NAME}-log-1.other"));
+    assert!(fs::read(aside).unwrap().len() > 100);
+}
+
+#[test]
+fn the_log_can_be_cut_off_anywhere() {
+    let left = Left::with(&[&talk(1..=3)]);
+    let whole = left.bytes();
+    let first = &commit_log::paths(left.path())[0];
+    let ends: Vec<usize> = [1, 2, 3].map(|count| Left::with(&[&talk(1..=count)]).bytes().len()).into();
+    for cut in 0..=whole.len() {
+        fs::write(first, &whole[..cut]).unwrap();
+        let count = ends.iter().filter(|end| **end <= cut).count();
+        assert_eq!(read(left.path()).len(), count, "{cut}");
+    }
+    // A sum that is wrong ends it too.
+    let mut bytes = whole.clone();
+    bytes[ends[0] + 20] ^= 1;
+    fs::write(first, &bytes).unwrap();
+    assert_eq!(left.open().all("den"), [1]);
+}
+
+#[test]
+fn one_file_is_appended_to_while_the_other_is_entered() {
+    let mut store = Store::new();
+    let mut log = store.writer.log().unwrap();
+    let mut sealed = Sealed::default();
+    log.append(&talk(1..=2)).unwrap();
+    log.seal(&mut sealed);
+    log.append(&talk(3..=3)).unwrap();
+    assert_eq!(log.len(), 1);
+    store.writer.enter(sealed.logged(), []).unwrap();
+    sealed.empty().unwrap();
+    log.release(&mut sealed).unwrap();
+    assert_eq!(read(store.path()).len(), 1, "what is entered is gone");
+
+    // The end comes after it was entered and before it was gone.
+    log.append(&talk(4..=4)).unwrap();
+    log.seal(&mut sealed);
+    store.writer.enter(sealed.logged(), []).unwrap();
+    drop(log);
+    let folder = store.folder;
+    drop((store.reader, store.writer));
+    assert_eq!(Store::open(folder).all("den"), [1, 2, 3, 4]);
+}
+
+#[test]
+fn what_can_not_be_entered_waits() {
+    let mut store = Store::new();
+    let mut log = store.writer.log().unwrap();
+    let mut sealed = Sealed::default();
+    for round in 0..3 {
+        log.append(&talk(2 * round + 1..=2 * round + 2)).unwrap();
+        log.seal(&mut sealed);
+    }
+    assert!(sealed.logged().records().eq(records(&talk(1..=6))));
+    assert_eq!(read(store.path()).len(), 6);
+    store.writer.enter(sealed.logged(), []).unwrap();
+    sealed.empty().unwrap();
+    log.release(&mut sealed).unwrap();
+    assert_eq!(read(store.path()).len(), 0);
+    log.close().unwrap();
+    assert!(commit_log::paths(store.path()).iter().all(|path| !path.exists()));
+}
+
+#[test]
+fn what_was_taken_back_is_not_in_the_log_either() {
+    let mut store = Store::new();
+    let mut log = store.writer.log().unwrap();
+    let ana = person("ana");
+    log.append(&[said(1, "den", &ana, "yttriumquokka")]).unwrap();
+    assert!(store.has_bytes("yttriumquokka"));
+    let mut sealed = Sealed::default();
+    log.seal(&mut sealed);
+    let taken_back = took_back(2, "den", &ana, 1);
+    assert!(!CommitLog::takes(&taken_back));
+    store.writer.enter(sealed.logged(), [&taken_back]).unwrap();
+    sealed.empty().unwrap();
+    log.release(&mut sealed).unwrap();
+    drop(log);
+    let folder = store.close();
+    assert!(!Store::open(folder).has_bytes("yttriumquokka"));
+}
+
+#[test]
+fn a_batch_that_can_not_be_written_leaves_nothing() {
+    let store = Store::new();
+    let mut log = store.writer.log().unwrap();
+    log.append(&talk(1..=1)).unwrap();
+    let path = commit_log::paths(store.path())[0].clone();
+    log.break_file(&path);
+    let _ = log.append(&talk(2..=2)).unwrap_err();
+    assert_eq!((log.len(), read(store.path()).len()), (1, 1));
+}
+
+#[test]
+fn whoever_looks_from_outside_finds_what_is_in_the_log() {
+    // No server is there: what was left is entered first.
+    let left = Left::with(&[&talk(1..=3)]);
+    assert_eq!(check(left.path()).unwrap().messages, 3);
+    let left = Left::with(&[&talk(1..=3)]);
+    let file = left.path().join("saved.db");
+    assert_eq!(backup(left.path(), &file).unwrap().messages, 3);
+
+    // A server is there: it enters it soon.
+    let mut store = Store::new();
+    let mut log = store.writer.log().unwrap();
+    let mut sealed = Sealed::default();
+    log.append(&talk(1..=3)).unwrap();
+    let found = std::thread::scope(|scope| {
+        let path = store.folder.path().to_owned();
+        let looking = scope.spawn(move || check(&path).unwrap().messages);
+        log.seal(&mut sealed);
+        store.writer.enter(sealed.logged(), []).unwrap();
+        sealed.empty().unwrap();
+        log.release(&mut sealed).unwrap();
+        looking.join().unwrap()
+    });
+    assert_eq!(found, 3);
+}
+
+#[test]
+fn a_log_file_is_torn_only_at_its_end() {
+    // Something else at the end is no message.
+    let left = Left::with(&[&talk(1..=2)]);
+    let path = &commit_log::paths(left.path())[0];
+    OpenOptions::new().append(true).open(path).unwrap().write_all(&[7; 30]).unwrap();
+    assert_eq!(left.open().all("den"), [1, 2]);
+}
