@@ -23,6 +23,8 @@ const WORDS_AT_ONCE: i64 = 100;
 /// Messages of the log that are entered in one go: who shares a core with this is let in between, and doesn't wait for all
 /// of them.
 const YIELDS_EVERY: usize = 64;
+/// With more than so many it is behind, and hurries.
+const YIELDS_MAX: usize = 2 * 1024;
 
 /// What a server that starts has to know.
 #[derive(Debug)]
@@ -165,7 +167,7 @@ impl Writer {
         let done = all_or_nothing(db, |change| {
             let mut entering = Entering::new(change)?;
             for (count, record) in logged.records().enumerate() {
-                if count % YIELDS_EVERY == 0 {
+                if count % YIELDS_EVERY == 0 && logged.len() <= YIELDS_MAX {
                     thread::yield_now();
                 }
                 expiry.note(&record);

@@ -31,7 +31,7 @@ const PEERS: &str = "
 
 As above; in parentheses, how many times the floor. All their throttles are off. ngIRCd takes three lines of a client at
 a time, whatever it is told, and the rest of what came at once later: its latencies are about that. InspIRCd registers
-clients once a second, and ircd-hybrid asks for the name of each address.
+clients once a second, and ircd-hybrid asks for the name of each address: visits are not for them.
 ";
 
 const KEPT: &str = "
@@ -43,9 +43,10 @@ With the default store, beside a server that keeps nothing.
 const OTHERS: &str = "
 ## Other protocols
 
-Fan-out to 100 members, beside the same in IRC; `w16` is 16 at once. In `mixed`, members speak IRC, rooms, tmp, muca and
-messenger in equal parts; `ircs` is IRC in TLS, `ircws` over WebSocket. A messenger client acknowledges each message before
-it is sent the next, so that nothing can share a call there: that is what `mixed-w16` costs.
+Fan-out to 100 members, beside the same in IRC, which is measured again right before; `w16` is 16 at once. In `mixed`,
+members speak IRC, rooms, tmp, muca and messenger in equal parts, in `four` the first four of them; `ircs` is IRC in TLS,
+`ircws` over WebSocket. A messenger client acknowledges each message before it is sent the next, and the load sends the
+next message when the slowest member has one: so nothing can share a call in `mixed-w16`, for anybody.
 ";
 
 const REACTORS: &str = "

@@ -32,6 +32,8 @@ const EVERYBODY: &[Server] =
 
 /// For works that take some servers minutes to be ready for.
 const FEW: &[Server] = &[Server::Polylogue, Server::Kept, Server::Inspircd];
+/// For visits, of which some servers take no more than so many a second.
+const QUICK: &[Server] = &[Server::Polylogue, Server::Kept, Server::Ngircd];
 /// For works that others don't do, or not in any reasonable time.
 const OURS: &[Server] = &[Server::Polylogue, Server::Kept];
 
@@ -60,8 +62,12 @@ const ONE: &Window = &fanout("100", "1");
 const SIXTEEN: &Window = &fanout("100", "16");
 const ONE_TO_MANY: &Window = &fanout("1000", "1");
 const SIXTEEN_TO_MANY: &Window = &fanout("1000", "16");
+/// Many at once: some servers take newcomers in once a second.
+const IDLE: &[&str] = &["idle", "--connections", "5000", "--at-once", "512"];
+const CHURN: &[&str] = &["churn", "--visits", "5000", "--at-once", "16"];
 const IDLE_MANY: &[&str] = &["idle", "--connections", "19000"];
 const DIRECT: &[&str] = &["direct", "--pairs", "50", "--window", "1", "--size", "64"];
+const FOUR: &[&str] = &["irc", "rooms", "tmp", "muca"];
 const ALL: &[&str] = &["irc", "rooms", "tmp", "muca", "messenger"];
 
 /// All works, in the order in which they are done.
@@ -72,18 +78,21 @@ pub(super) const WORKS: &[Work] = &[
     Work { others: FEW, ..work("fanout-1000-w16", SIXTEEN_TO_MANY, Server::BatchingFloor) },
     Work { others: OURS, half_of: Some("fanout-100"), ..work("half-rate", ONE, Server::Floor) },
     work("direct-50", DIRECT, Server::Floor),
-    Work { timed: false, ..work("idle-5000", &["idle", "--connections", "5000"], Server::Floor) },
+    Work { timed: false, ..work("idle-5000", IDLE, Server::Floor) },
     Work { others: OURS, timed: false, ..work("idle-19000", IDLE_MANY, Server::Floor) },
-    Work { timed: false, ..work("churn", &["churn", "--visits", "5000", "--at-once", "16"], Server::Floor) },
+    Work { others: QUICK, timed: false, ..work("churn", CHURN, Server::Floor) },
+    in_protocols("irc", ONE, &["irc"]),
     in_protocols("rooms", ONE, &["rooms"]),
     in_protocols("tmp", ONE, &["tmp"]),
     in_protocols("muca", ONE, &["muca"]),
     in_protocols("mixed", ONE, ALL),
     in_protocols("ircs", ONE, &["ircs"]),
     in_protocols("ircws", ONE, &["ircws"]),
+    in_protocols("irc-w16", SIXTEEN, &["irc"]),
     in_protocols("rooms-w16", SIXTEEN, &["rooms"]),
     in_protocols("tmp-w16", SIXTEEN, &["tmp"]),
     in_protocols("muca-w16", SIXTEEN, &["muca"]),
+    in_protocols("four-w16", SIXTEEN, FOUR),
     in_protocols("mixed-w16", SIXTEEN, ALL),
     in_protocols("ircs-w16", SIXTEEN, &["ircs"]),
     in_protocols("ircws-w16", SIXTEEN, &["ircws"]),
@@ -159,18 +168,19 @@ pub(super) const KEPT_MAX: f64 = 1.08;
 
 /// Works of other protocols, the work with IRC that they are compared with, and what they may cost more.
 pub(super) const PROTOCOLS: &[(&str, &str, Option<f64>)] = &[
-    ("rooms", "fanout-100", Some(1.15)),
-    ("tmp", "fanout-100", Some(1.15)),
-    ("muca", "fanout-100", Some(1.15)),
-    ("mixed", "fanout-100", Some(1.15)),
-    ("ircs", "fanout-100", None),
-    ("ircws", "fanout-100", None),
-    ("rooms-w16", "fanout-100-w16", Some(1.15)),
-    ("tmp-w16", "fanout-100-w16", Some(1.15)),
-    ("muca-w16", "fanout-100-w16", Some(1.15)),
-    ("mixed-w16", "fanout-100-w16", Some(1.15)),
-    ("ircs-w16", "fanout-100-w16", None),
-    ("ircws-w16", "fanout-100-w16", None),
+    ("rooms", "irc", Some(1.15)),
+    ("tmp", "irc", Some(1.15)),
+    ("muca", "irc", Some(1.15)),
+    ("mixed", "irc", Some(1.15)),
+    ("ircs", "irc", None),
+    ("ircws", "irc", None),
+    ("rooms-w16", "irc-w16", Some(1.15)),
+    ("tmp-w16", "irc-w16", Some(1.15)),
+    ("muca-w16", "irc-w16", Some(1.15)),
+    ("four-w16", "irc-w16", Some(1.15)),
+    ("mixed-w16", "irc-w16", Some(1.15)),
+    ("ircs-w16", "irc-w16", None),
+    ("ircws-w16", "irc-w16", None),
 ];
 
 /// Works with two reactors, and the same with one.
