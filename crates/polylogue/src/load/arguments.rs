@@ -3,7 +3,7 @@
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand, ValueEnum, value_parser};
 
-use super::fleet::SOURCES_MAX;
+use super::origin::SOURCES_MAX;
 use super::stamp::BYTES_MIN;
 use super::target::Target;
 
@@ -48,7 +48,7 @@ KIND is
   stopped  members of the room that read nothing any more
   slow     members of the room that read one byte a second
   silent   connections that say nothing at all
-  flood    connections from one address, as fast as they can be made
+  flood    connections from one address, one after the other and soon gone
   fast     somebody who talks in another room as fast as the server reads (irc)
 
 PROTOCOL is irc, ircs (TLS), ircws or ircwss (WebSocket, plain or in TLS), tmp, tmps (TLS), rooms, muca or
@@ -237,7 +237,7 @@ pub(crate) enum Kind {
     Slow,
     /// Connections that say nothing at all
     Silent,
-    /// Connections from one address, as fast as they can be made
+    /// Connections from one address, one after the other and soon gone
     Flood,
     /// Somebody who talks in another room as fast as the server reads
     Fast,
@@ -259,6 +259,13 @@ pub(crate) struct Weather {
     /// How many misbehave [default: 10 members, 10000 silent, a flood of 100 at once]
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub(crate) count: Option<usize>,
+    /// How many connections the silent or the flood make in a second [default: 5000 of a flood; the silent come
+    /// evenly in the time of one measurement]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) pace: Option<f64>,
+    /// The processor that the silent, the flood and the fast one use, by its number [default: any]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(0..1024))]
+    pub(crate) core: Option<u16>,
     /// How long a message is, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = size)]
     pub(crate) size: usize,

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use proto::client::Happening;
 
 use super::arguments::Churn;
-use super::fleet::{Fleet, Heard, Manner, Who, sources_for};
+use super::fleet::{Fleet, Heard, Manner, Who};
 use super::gather::{Names, WRONG_PORT, not_signed_in};
+use super::origin::sources_for;
 use super::process::Process;
 use super::report::{Faults, Latency, Report, Server, histogram};
 use super::stamp::Stamp;

@@ -4,7 +4,6 @@
 //! beginning of the next turn, once for each socket.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use proto::ProtocolError;
 use proto::client::{Client, ClientOutbox, Happening, Link};
 use rustls::ClientConfig;
 
+use super::origin::Origins;
 use super::socket::{Given, Route, Socket};
 use super::target::{Target, Wish};
 use crate::failure::Failure;
@@ -21,15 +21,6 @@ use crate::failure::Failure;
 const READ_BYTES: usize = 64 * 1024;
 /// How many sockets one turn looks at.
 const EVENTS_MAX: usize = 4096;
-/// How many source addresses there may be.
-pub(crate) const SOURCES_MAX: u8 = 250;
-/// Connections for which one source address is enough, if nothing else is said.
-const PER_SOURCE: usize = 5000;
-
-/// Ports to come from, if the address is chosen: taken in turn, because the kernel's search for a free one takes long
-/// when many were used lately.
-const PORTS: std::ops::Range<u16> = 10_000..60_000;
-
 /// The index of a client.
 pub(crate) type Who = usize;
 
@@ -64,9 +55,7 @@ pub(crate) struct Fleet {
     buffer: Box<[u8]>,
     start: Instant,
     tls: Option<Arc<ClientConfig>>,
-    sources: u8,
-    /// The last port that a connection came from.
-    port: u16,
+    origins: Origins,
     count: u64,
     /// What happened since somebody asked.
     heard: Vec<Heard>,
@@ -108,8 +97,7 @@ impl Fleet {
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             start: Instant::now(),
             tls: Some(tls),
-            sources: sources.unwrap_or_else(|| sources_for(connections)).clamp(1, SOURCES_MAX),
-            port: PORTS.start + fastrand::u16(..PORTS.end - PORTS.start),
+            origins: Origins::new(connections, sources),
             count: 0,
             heard: Vec::new(),
         })
@@ -156,7 +144,7 @@ impl Fleet {
         let client = target.client(name, &manner.wish).map_err(|why| Failure::usage(why, ""))?;
         let route = Route {
             to: target.address,
-            from: source(target.address, who, self.sources).map(|source| SocketAddr::new(source.into(), 0)),
+            from: self.origins.address(target.address, who),
             carrier: target.carrier,
             path: target.path(&manner.wish),
             tls: self.tls.clone(),
@@ -166,38 +154,16 @@ impl Fleet {
         self.dial(who, 0)
     }
 
-    /// Adds a connection that says nothing at all.
-    ///
-    /// # Errors
-    /// As [`Fleet::add`].
-    pub(crate) fn add_mute(&mut self, target: &Target) -> Result<Who, Failure> {
-        let who = self.add(target, "mute", &Manner::default())?;
-        if let Some(person) = &mut self.people[who] {
-            person.client = Box::new(Mute);
-        }
-        Ok(who)
-    }
-
     fn dial(&mut self, who: Who, at: usize) -> Result<(), Failure> {
         let Some(person) = self.people.get_mut(who).and_then(Option::as_mut) else { return Ok(()) };
-        let mut tries = 0;
-        let mut socket = loop {
-            if let Some(from) = &mut person.route.from {
-                self.port = if self.port < PORTS.end { self.port + 1 } else { PORTS.start };
-                from.set_port(self.port);
-            }
-            match Socket::open(&person.route) {
-                Ok(socket) => break socket,
-                Err(error) if is_taken(&error) && tries < PORTS.len() => tries += 1,
-                Err(error) => {
-                    let what = format!("can't connect to {}: {error}", person.route.to);
-                    return Err(Failure::run(what, "is the server running?"));
-                }
-            }
-        };
+        let Person { route, sockets, .. } = person;
+        let mut socket =
+            self.origins.open(route.from, |from| Socket::open(route, from)).map_err(|error| {
+                Failure::run(format!("can't connect to {}: {error}", route.to), "is the server running?")
+            })?;
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut socket.stream, Token(2 * who + at), both)?;
-        person.sockets[at] = Some(socket);
+        sockets[at] = Some(socket);
         Ok(())
     }
 
@@ -370,53 +336,8 @@ impl Fleet {
     }
 }
 
-/// How many source addresses so many connections need.
-pub(crate) fn sources_for(connections: usize) -> u8 {
-    u8::try_from(connections / PER_SOURCE + 1).unwrap_or(SOURCES_MAX).min(SOURCES_MAX)
-}
-
-/// The address that a client comes from, if it isn't left to the kernel: they are dealt out in turn.
-fn source(to: SocketAddr, who: Who, sources: u8) -> Option<Ipv4Addr> {
-    if sources < 2 || !to.is_ipv4() || !to.ip().is_loopback() {
-        return None;
-    }
-    // 127.0.0.1 is left to others.
-    let last = 2 + u8::try_from(who % usize::from(sources)).unwrap_or_default();
-    Some(Ipv4Addr::new(127, 0, 0, last))
-}
-
-/// Whether a port can't be had, or not for this server.
-fn is_taken(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable)
-}
-
-/// A client that says nothing at all.
-struct Mute;
-
-impl Client for Mute {
-    fn on_connected(&mut self, _: Link, _: &mut ClientOutbox) {}
-
-    fn on_bytes(&mut self, _: Link, _: &[u8], _: &mut ClientOutbox) {}
-
-    fn on_closed(&mut self, _: Link, _: &mut ClientOutbox) {}
-
-    fn say(&mut self, _: &str, _: &mut ClientOutbox) -> Result<(), ProtocolError> {
-        Ok(())
-    }
-
-    fn tell(&mut self, _: &str, _: &str, _: &mut ClientOutbox) -> Result<(), ProtocolError> {
-        Ok(())
-    }
-
-    fn typing(&mut self, _: &mut ClientOutbox) -> Result<(), ProtocolError> {
-        Ok(())
-    }
-
-    fn leave(&mut self, _: &mut ClientOutbox) {}
-}
-
 /// Raises the limit of open files to what is wanted.
-fn allow_open_files(connections: usize) -> Result<(), Failure> {
+pub(crate) fn allow_open_files(connections: usize) -> Result<(), Failure> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let wanted = connections as u64 + 64;
     let limit = getrlimit(Resource::Nofile);
@@ -432,23 +353,4 @@ fn allow_open_files(connections: usize) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn source_addresses_are_dealt_out_on_this_machine_only() {
-        let here: SocketAddr = "127.0.0.1:1".parse().unwrap();
-        let last = |who, sources| source(here, who, sources).map(|source| source.octets()[3]);
-        assert_eq!([last(0, 3), last(1, 3), last(2, 3), last(3, 3)], [Some(2), Some(3), Some(4), Some(2)]);
-        assert_eq!(last(usize::from(SOURCES_MAX) - 1, SOURCES_MAX), Some(251));
-        assert_eq!(last(5, 1), None);
-        for there in ["192.0.2.1:1", "[::1]:1"] {
-            assert_eq!(source(there.parse().unwrap(), 5, 3), None);
-        }
-        assert_eq!([sources_for(0), sources_for(4999), sources_for(5000)], [1, 1, 2]);
-        assert_eq!(sources_for(usize::MAX), SOURCES_MAX);
-    }
 }

@@ -1,7 +1,7 @@
 //! One socket of a client: plain or in TLS, with or without WebSocket. What is pushed is written when it is flushed.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use mio::net::TcpStream;
@@ -23,8 +23,8 @@ pub(crate) struct Carrier {
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
     pub(crate) to: SocketAddr,
-    /// The address to come from, and the port.
-    pub(crate) from: Option<SocketAddr>,
+    /// The address to come from, if it isn't left to the kernel.
+    pub(crate) from: Option<Ipv4Addr>,
     pub(crate) carrier: Carrier,
     /// The path of the WebSocket.
     pub(crate) path: String,
@@ -60,29 +60,41 @@ fn other(error: impl ToString) -> io::Error {
     io::Error::other(error.to_string())
 }
 
+/// Begins to connect. `receive_buffer` is how much the kernel may hold for a reader that doesn't read.
+///
+/// # Errors
+/// If there are no descriptors or ports left, or it is known at once that it can't be done.
+pub(crate) fn connect(
+    to: SocketAddr,
+    from: Option<SocketAddr>,
+    receive_buffer: Option<usize>,
+) -> io::Result<RawSocket> {
+    let raw = RawSocket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+    raw.set_nonblocking(true)?;
+    raw.set_tcp_nodelay(true)?;
+    if let Some(bytes) = receive_buffer {
+        raw.set_recv_buffer_size(bytes)?;
+    }
+    if let Some(from) = from {
+        // A port that an ended connection still holds is free for another server.
+        raw.set_reuse_address(true)?;
+        raw.bind(&from.into())?;
+    }
+    match raw.connect(&to.into()) {
+        Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
+            Err(error)
+        }
+        _ => Ok(raw),
+    }
+}
+
 impl Socket {
-    /// Begins to connect.
+    /// Begins to connect, from this address and port or from any.
     ///
     /// # Errors
     /// If there are no descriptors or ports left.
-    pub(crate) fn open(route: &Route) -> io::Result<Self> {
-        let raw = RawSocket::new(Domain::for_address(route.to), Type::STREAM, Some(Protocol::TCP))?;
-        raw.set_nonblocking(true)?;
-        raw.set_tcp_nodelay(true)?;
-        if let Some(bytes) = route.receive_buffer {
-            raw.set_recv_buffer_size(bytes)?;
-        }
-        if let Some(from) = route.from {
-            // A port that an ended connection still holds is free for another server.
-            raw.set_reuse_address(true)?;
-            raw.bind(&from.into())?;
-        }
-        match raw.connect(&route.to.into()) {
-            Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
-                return Err(error);
-            }
-            _ => {}
-        }
+    pub(crate) fn open(route: &Route, from: Option<SocketAddr>) -> io::Result<Self> {
+        let raw = connect(route.to, from, route.receive_buffer)?;
         let tls = match (route.carrier.tls, &route.tls) {
             (true, Some(config)) => {
                 let name = ServerName::IpAddress(route.to.ip().into());

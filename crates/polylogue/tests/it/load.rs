@@ -104,6 +104,33 @@ fn the_others_hear_everything_in_bad_weather() {
     let kinds = ["stopped", "slow", "silent", "flood", "fast"];
     let said = all_right(&[], kinds.map(|kind| format!("weather {kind} irc://AT --count 20 {FEW}")));
     assert!(said.iter().all(|said| said["connections"] == 26), "{said:?}");
+    let silent = &said[2];
+    let figures = ["connections made", "connections still there"].map(|name| figure(silent, name));
+    assert_eq!(figures, [Some(20.0), Some(20.0)], "{silent}");
+    assert!(figure(silent, "times as long then") > Some(0.0), "{silent}");
+    assert!(figure(&said[3], "connections made") > Some(0.0), "{}", said[3]);
+}
+
+#[test]
+fn those_who_misbehave_have_a_pace_and_a_processor() {
+    let common = "irc://AT --members 2 --warmup 0 --core 0";
+    let said = all_right(
+        &[],
+        [
+            // All are there before it is asked how the others are, whatever the pace.
+            format!("weather silent {common} --count 40 --pace 100 --seconds 0.1"),
+            format!("weather flood {common} --count 3 --pace 50 --seconds 0.5"),
+        ],
+    );
+    assert_eq!(figure(&said[0], "connections still there"), Some(40.0), "{}", said[0]);
+    let made = figure(&said[1], "connections made");
+    assert!(made > Some(3.0) && made < Some(500.0), "{}", said[1]);
+}
+
+/// One of the figures that a scenario has for itself.
+fn figure(said: &Value, name: &str) -> Option<f64> {
+    let figures = said["figures"].as_array()?;
+    figures.iter().find(|figure| figure["name"] == name)?["value"].as_f64()
 }
 
 #[test]
@@ -134,6 +161,13 @@ fn what_can_not_be_asked_for_is_told() {
         ),
         ("weather storm irc://127.0.0.1:1", "[possible values: stopped, slow, silent, flood, fast]"),
         ("weather fast rooms://127.0.0.1:1", "hint: give an irc:// URL\n"),
+        (
+            "weather slow irc://127.0.0.1:1 --pace 5",
+            "error: only the silent and a flood come at a pace\nhint: ",
+        ),
+        ("weather slow irc://127.0.0.1:1 --core 0", "\nhint: leave --core out\n"),
+        ("weather flood irc://127.0.0.1:1 --pace 0", "\"0\" is not a number above 0"),
+        ("weather flood irc://127.0.0.1:1 --core 1023", "error: processor 1023: "),
     ] {
         let (code, said, errors) = load(line);
         assert_eq!((code, said.as_str()), (Some(2), ""), "{line}: {errors}");

@@ -135,7 +135,7 @@ fn the_examples_of_measuring_work_and_print_what_is_shown() {
     let count = thread::scope(|scope| {
         examples.map(|(line, shown)| scope.spawn(move || play(line, shown))).collect::<Vec<_>>().len()
     });
-    assert_eq!(count, 12, "each example is run");
+    assert_eq!(count, 14, "each example is run");
 }
 
 fn play(example: &str, shown: Option<&str>) {
