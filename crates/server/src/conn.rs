@@ -54,6 +54,8 @@ pub(crate) struct Conn {
     pub(crate) gone: bool,
     /// Among those that the reactor reads again without being told to.
     pub(crate) unread: bool,
+    /// Among those that the reactor hears when others have been heard.
+    pub(crate) put_off: bool,
     /// There once the peer has begun a TLS handshake.
     pub(crate) tls: Option<Box<Tls>>,
     /// There once the peer has made its connection a WebSocket.
@@ -150,6 +152,7 @@ impl Conn {
             marked: false,
             blocked: false,
             unread: false,
+            put_off: false,
             input_ends: false,
             read_closed: false,
             write_closed: false,
@@ -172,6 +175,11 @@ impl Conn {
     pub(crate) fn become_kind(&mut self, kind: Kind, turn: &Turn) {
         turn.shared.metrics.connection(Some(self.kind), Some(kind));
         self.kind = kind;
+    }
+
+    /// Whether it ends without ever having said what it speaks.
+    pub(crate) fn left_unheard(&self) -> bool {
+        self.kind == Kind::Undecided && matches!(self.stage, Stage::Closing)
     }
 
     /// Takes the connection out of the books.

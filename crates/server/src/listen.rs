@@ -1,5 +1,6 @@
 //! The listening sockets: binding them, and taking in newcomers within the limits.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
@@ -18,8 +19,6 @@ use crate::tls::TlsError;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
-/// How many newcomers one turn takes in at each listener: few, so that a flood of them keeps nobody waiting for long.
-const ACCEPTS_MAX: usize = 16;
 /// How long accepting rests when the kernel has no more to give.
 const REST: Duration = Duration::from_millis(100);
 /// How many newcomers above the limit are let in to be told so.
@@ -95,7 +94,7 @@ fn open(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 pub(crate) struct Door {
     listeners: Vec<(TcpListener, Option<Dialect>)>,
     /// Listeners where somebody waits.
-    waiting: Vec<usize>,
+    waiting: VecDeque<usize>,
     /// No accepting before this moment.
     rests_until: Option<Instant>,
     /// A descriptor to give up when there are no others, to take in a newcomer with and hang up: or else it
@@ -108,7 +107,7 @@ impl Door {
     pub(crate) fn new(listeners: Vec<(TcpListener, Option<Dialect>)>) -> Self {
         Self {
             listeners,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             rests_until: None,
             spare: spare(),
             complaints: Complaints::default(),
@@ -129,7 +128,7 @@ impl Door {
     /// Somebody waits at this listener.
     pub(crate) fn knock(&mut self, index: usize) {
         if !self.waiting.contains(&index) {
-            self.waiting.push(index);
+            self.waiting.push_back(index);
         }
     }
 
@@ -138,29 +137,14 @@ impl Door {
         (!self.waiting.is_empty()).then(|| self.rests_until.unwrap_or_else(Instant::now))
     }
 
-    /// Takes in those who wait.
-    pub(crate) fn accept(&mut self, now: Instant, shared: &Shared, mut take: impl FnMut(Newcomer)) {
-        if self.waiting.is_empty() || self.rests_until.is_some_and(|until| until > now) {
-            return;
+    /// Takes in one of those who wait, or turns one away; the listeners take turns. Whether there was anybody.
+    pub(crate) fn accept(&mut self, now: Instant, shared: &Shared, take: impl FnOnce(Newcomer)) -> bool {
+        if self.rests_until.is_some_and(|until| until > now) {
+            return false;
         }
         self.rests_until = None;
-        for index in std::mem::take(&mut self.waiting) {
-            if self.accept_at(index, now, shared, &mut take) {
-                self.waiting.push(index);
-            }
-        }
-    }
-
-    /// Takes in those who wait at one listener; whether there may be more.
-    fn accept_at(
-        &mut self,
-        index: usize,
-        now: Instant,
-        shared: &Shared,
-        take: &mut impl FnMut(Newcomer),
-    ) -> bool {
-        for _ in 0..ACCEPTS_MAX {
-            let Some((listener, pinned)) = self.listeners.get(index) else { return false };
+        while let Some(index) = self.waiting.pop_front() {
+            let Some((listener, pinned)) = self.listeners.get(index) else { continue };
             match listener.accept() {
                 Ok((socket, peer)) => match shared.admit(peer.ip(), TURNED_AWAY_MAX) {
                     Ok(()) => {
@@ -173,26 +157,32 @@ impl Door {
                     }
                     Err(what) => self.complaints.refuse(now, shared, what),
                 },
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                Err(error) if is_exhaustion(&error) => {
-                    self.complaints.refuse(now, shared, "open_files");
-                    if !self.hang_up_on_one(index) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) if is_exhaustion(&error) => match self.hang_up_on_one(index) {
+                    Ok(()) => self.complaints.refuse(now, shared, "open_files"),
+                    // The kernel looks for a descriptor first, and then whether there is anybody.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                    Err(error) => {
+                        self.complaints.make_wait(now, &error);
                         self.rests_until = Some(now + REST);
-                        return true;
+                        self.waiting.push_front(index);
+                        return false;
                     }
-                }
+                },
                 // The newcomer has gone already; the next one may be there.
                 Err(error) => tracing::debug!(%error, "accept"),
             }
+            self.waiting.push_back(index);
+            return true;
         }
-        true
+        false
     }
 
     /// Gives up the spare descriptor for as long as it takes to hang up on one newcomer.
-    fn hang_up_on_one(&mut self, index: usize) -> bool {
-        let had = self.spare.take().is_some();
-        let accepted =
-            had && self.listeners.get(index).is_some_and(|(listener, _)| listener.accept().is_ok());
+    fn hang_up_on_one(&mut self, index: usize) -> io::Result<()> {
+        let Some((listener, _)) = self.listeners.get(index) else { return Ok(()) };
+        drop(self.spare.take());
+        let accepted = listener.accept().map(drop);
         self.spare = spare();
         accepted
     }
@@ -220,10 +210,24 @@ impl Complaints {
     fn refuse(&mut self, now: Instant, shared: &Shared, what: &'static str) {
         shared.metrics.refused(what);
         self.since += 1;
-        if self.last.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(1)) {
+        if self.may_log(now) {
             tracing::warn!(limit = what, newcomers = self.since, "newcomers are turned away");
-            self.last = Some(now);
             self.since = 0;
         }
+    }
+
+    /// Nobody is turned away, but nobody can be taken either.
+    fn make_wait(&mut self, now: Instant, error: &io::Error) {
+        if self.may_log(now) {
+            tracing::warn!(%error, "newcomers have to wait");
+        }
+    }
+
+    fn may_log(&mut self, now: Instant) -> bool {
+        let may = self.last.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(1));
+        if may {
+            self.last = Some(now);
+        }
+        may
     }
 }

@@ -5,9 +5,13 @@
 //! thousand people costs no wake-up and no task switch for each, several messages to one reader share a write,
 //! and nothing is written while the hub is locked.
 //!
+//! Those who take part come first. Newcomers, and those who haven't said what they speak, are seen to when the turn
+//! has flushed, and only for a while: however many come, they keep nobody waiting for long.
+//!
 //! Sockets are registered once, for both directions, edge-triggered: a connection costs no further system call
 //! but its reads and writes.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,6 +43,11 @@ const EVENTS_MAX: usize = 1024;
 const ASKS_MAX: usize = 4096;
 /// How long a reactor that holds back waits before it looks again.
 const HOLD_BACK: Duration = Duration::from_millis(1);
+/// For how long a turn sees to newcomers: a few of them. A turn that took long by itself gives them a part of that, so
+/// that they come in to a busy server too.
+const NEWCOMERS_TIME: Duration = Duration::from_micros(100);
+/// What part.
+const NEWCOMERS_PART: u32 = 4;
 /// How often commands and what follows from them go back and forth before the turn flushes.
 const ROUNDS_MAX: usize = 8;
 
@@ -54,6 +63,10 @@ pub(crate) struct Reactor {
     door: Option<Door>,
     /// Slots with more to read than one turn gives them.
     unread: Vec<usize>,
+    /// Newcomers that the first reactor has taken in for this one.
+    arrivals: VecDeque<Newcomer>,
+    /// Slots of those who don't take part, and have something to read.
+    put_off: VecDeque<usize>,
     /// Another reactor can't keep up: nothing is read until it has.
     holds_back: bool,
     stop_at: Option<Instant>,
@@ -74,6 +87,8 @@ impl Reactor {
             turn: Turn::new(shared),
             door,
             unread: Vec::new(),
+            arrivals: VecDeque::new(),
+            put_off: VecDeque::new(),
             holds_back: false,
             stop_at: None,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
@@ -104,18 +119,21 @@ impl Reactor {
                 if let Some(conn) = self.conns.get_mut(slot) {
                     conn.unread = false;
                 }
-                self.read(slot, false);
+                self.on_readable(slot, false);
             }
             for event in &events {
                 self.on_event(event);
             }
-            self.open_door();
             self.on_timers();
             if self.stop_at.is_none() && self.turn.shared.is_stopping() {
                 self.begin_stop();
             }
             self.talk_with_hub();
             self.flush();
+            if self.see_to_newcomers() {
+                self.talk_with_hub();
+                self.flush();
+            }
             let Turn { shared, tally, .. } = &mut self.turn;
             shared.metrics.add(tally);
         }
@@ -131,7 +149,8 @@ impl Reactor {
         if self.holds_back && turn.asks.is_empty() && turn.marked.is_empty() {
             return Some(HOLD_BACK);
         }
-        if !(self.unread.is_empty() && turn.asks.is_empty() && turn.marked.is_empty()) {
+        let none_wait = self.unread.is_empty() && self.put_off.is_empty() && self.arrivals.is_empty();
+        if !(none_wait && turn.asks.is_empty() && turn.marked.is_empty()) {
             return Some(Duration::ZERO);
         }
         let hub = if self.shard == 0 { turn.shared.hub_wake_at() } else { None };
@@ -162,14 +181,24 @@ impl Reactor {
             }
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
-            self.read(token, event.is_read_closed() || event.is_error());
+            self.on_readable(token, event.is_read_closed() || event.is_error());
+        }
+    }
+
+    /// There is something to read. Who takes part is read at once, everybody else later in this turn or in another.
+    fn on_readable(&mut self, slot: usize, ends: bool) {
+        let Some(conn) = self.conns.get_mut(slot) else { return };
+        conn.input_ends |= ends;
+        if matches!(conn.stage, Stage::Session(_)) {
+            self.read(slot);
+        } else if !std::mem::replace(&mut conn.put_off, true) {
+            self.put_off.push_back(slot);
         }
     }
 
     /// Reads what is there, up to one buffer: the rest waits until the others had their turn.
-    fn read(&mut self, slot: usize, ends: bool) {
+    fn read(&mut self, slot: usize) {
         let Some(conn) = self.conns.get_mut(slot) else { return };
-        conn.input_ends |= ends;
         let more = self.holds_back || conn.read(&mut self.buffer, &mut self.turn);
         if more && !conn.unread {
             conn.unread = true;
@@ -181,19 +210,53 @@ impl Reactor {
         }
     }
 
-    /// Takes in newcomers.
-    fn open_door(&mut self) {
-        let Some(mut door) = self.door.take() else { return };
-        let shared = self.turn.shared.clone();
-        door.accept(self.turn.now.at, &shared, |newcomer| {
+    /// Takes in and hears newcomers, one after the other, for as long as they are given; whether there were any.
+    fn see_to_newcomers(&mut self) -> bool {
+        let begun = Instant::now();
+        let turn_took = begun.saturating_duration_since(self.turn.now.at);
+        let until = begun + NEWCOMERS_TIME.max(turn_took / NEWCOMERS_PART);
+        let mut any = false;
+        loop {
+            let heard = self.put_off.pop_front().map(|slot| self.hear(slot));
+            let arrived = self.arrivals.pop_front().map(|newcomer| self.welcome(newcomer));
+            if !self.accept() && heard.is_none() && arrived.is_none() {
+                return any;
+            }
+            any = true;
+            if Instant::now() >= until {
+                return any;
+            }
+        }
+    }
+
+    /// Reads what somebody says who doesn't take part yet, or any more.
+    fn hear(&mut self, slot: usize) {
+        let Some(conn) = self.conns.get_mut(slot) else { return };
+        conn.put_off = false;
+        self.read(slot);
+        // Closing a connection takes longer than all the rest, so it has to be done while the time is looked at.
+        let Some(conn) = self.conns.get_mut(slot).filter(|conn| conn.left_unheard()) else { return };
+        conn.flush(&mut self.turn);
+        if conn.gone {
+            self.remove(slot);
+        }
+    }
+
+    /// Takes in one newcomer; whether there was one.
+    fn accept(&mut self) -> bool {
+        let Some(door) = &mut self.door else { return false };
+        let shared = &self.turn.shared;
+        let mut taken = None;
+        let any = door.accept(self.turn.now.at, shared, |newcomer| taken = Some(newcomer));
+        if let Some(newcomer) = taken {
             let reactor = shared.least_loaded();
             if reactor == usize::from(self.shard) {
                 self.welcome(newcomer);
             } else {
                 shared.hand_over(reactor, newcomer);
             }
-        });
-        self.door = Some(door);
+        }
+        any
     }
 
     /// Looks after a connection that was accepted, here or elsewhere.
@@ -286,7 +349,7 @@ impl Reactor {
                     }
                 }
                 Some(News::Ring { call, address }) => self.ring(call, address.into()),
-                Some(News::Newcomer(newcomer)) => self.welcome(newcomer),
+                Some(News::Newcomer(newcomer)) => self.arrivals.push_back(newcomer),
                 Some(News::Deliver { .. }) => debug_assert!(false, "an empty run takes any event"),
             }
         }
@@ -331,6 +394,10 @@ impl Reactor {
 
     /// Stops taking newcomers, and has every session say goodbye.
     fn begin_stop(&mut self) {
+        // What has come already may be the end of a TLS handshake, before which goodbye can't be said.
+        for slot in std::mem::take(&mut self.put_off) {
+            self.hear(slot);
+        }
         self.door = None;
         self.stop_at = Some(self.turn.now.at + self.turn.shared.limits.drain);
         for (_, conn) in &mut self.conns {
