@@ -1,5 +1,6 @@
 //! The server as a whole: from a configuration to running threads, and to an end.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
@@ -23,6 +24,8 @@ use crate::{journal, keeper};
 
 /// Descriptors that are kept from connections: standard streams, polls, listeners, the web service, a store.
 const FILES_RESERVED: u64 = 128;
+/// For how many descriptors there is room from the beginning, at most: it is a megabyte of the kernel's.
+const FILES_AT_ONCE_MAX: u64 = 0x2_0000;
 
 /// How much later one reactor may learn of the end of a connection than another of the next one's beginning.
 const NAME_GRACE: Duration = Duration::from_millis(25);
@@ -130,6 +133,7 @@ impl Server {
             .collect::<Result<Vec<_>, _>>()?;
         let (polls, inboxes): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         let limits = within_open_files(limits);
+        make_room_for_files(limits.connections_max);
         let (web, visits) = Web::new(limits.http_connections_max);
         let shared =
             Arc::new(Shared::new((hub, past), inboxes, settings, limits, listening, (web, reload), acceptor));
@@ -290,6 +294,19 @@ fn within_open_files(mut limits: Limits) -> Limits {
         limits.connections_max = allowed;
     }
     limits
+}
+
+/// Has the kernel make room for so many connections in its table of the process's files. It doubles that when it is full,
+/// and in a process with threads whoever opens the file then waits for many milliseconds: a reactor that takes in a
+/// newcomer, and with it everybody who is served there.
+fn make_room_for_files(connections: usize) {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    let wanted = (connections as u64).saturating_add(FILES_RESERVED).min(limit).min(FILES_AT_ONCE_MAX);
+    let last = i32::try_from(wanted.saturating_sub(1)).unwrap_or_default();
+    // Without it all goes well, but not as smoothly.
+    if let Ok(file) = File::open("/dev/null") {
+        let _ = rustix::io::fcntl_dupfd_cloexec(&file, last);
+    }
 }
 
 fn name(dialect: Option<Dialect>) -> &'static str {

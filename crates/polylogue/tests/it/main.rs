@@ -10,6 +10,7 @@ mod clients;
 mod console;
 mod data;
 mod ending;
+mod files;
 mod fixture;
 mod http;
 mod irc_clients;
