@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
@@ -19,6 +19,10 @@ use crate::stream::PATIENCE;
 
 /// How many messages of one sender are on their way.
 const WINDOW: u32 = 8;
+/// How far the one who takes one message a round trip may be behind: the server hangs up on who is behind by a megabyte.
+const BEHIND_MAX: i64 = 2_000;
+/// Who that is.
+const SLOWEST: &str = "max";
 
 /// People at work, each in a thread.
 pub(crate) struct Load {
@@ -59,8 +63,8 @@ impl Load {
         let count = u32::try_from(senders.len()).unwrap();
         let may_end = Arc::new(AtomicBool::new(false));
         let (sender, begun) = channel();
-        let task =
-            Task { run, each, senders: count, sends: true, begun: sender, may_end: Arc::clone(&may_end) };
+        let (behind, ends) = (Arc::default(), Arc::clone(&may_end));
+        let task = Task { run, each, senders: count, sends: true, begun: sender, behind, may_end: ends };
         let observing = Task { sends: false, ..task.clone() };
         let threads = senders.into_iter().map(|client| (client, task.clone()));
         let threads = threads.chain(observers.into_iter().map(|client| (client, observing.clone())));
@@ -102,6 +106,8 @@ struct Task {
     senders: u32,
     sends: bool,
     begun: Sender<()>,
+    /// By how many messages the slowest is behind.
+    behind: Arc<AtomicI64>,
     may_end: Arc<AtomicBool>,
 }
 
@@ -121,6 +127,8 @@ impl Task {
             while writable && self.may_send(&record) {
                 let stamp = Stamp::new(&record.name, self.run, record.sent);
                 record.sent += 1;
+                // Its own it doesn't see.
+                self.behind.fetch_add(i64::from(record.name != SLOWEST), Ordering::Relaxed);
                 writable = client.say(stamp.number, &stamp.text()).is_ok();
             }
             let acknowledged = match client.next() {
@@ -129,6 +137,8 @@ impl Task {
                     let own = said.from == record.name;
                     let number = Stamp::read(&said.text).filter(|_| own).map(|stamp| stamp.number);
                     record.seen.push(said);
+                    let is_slowest = record.name == SLOWEST && !self.sends;
+                    self.behind.fetch_sub(i64::from(is_slowest), Ordering::Relaxed);
                     number
                 }
                 Err(error) if self.may_end.load(Ordering::SeqCst) && is_end(error.kind()) => break,
@@ -154,7 +164,11 @@ impl Task {
 
     fn may_send(&self, record: &Record) -> bool {
         let acknowledged = u32::try_from(record.acknowledged.len()).unwrap();
-        self.sends && record.sent < (acknowledged + WINDOW).min(self.each.unwrap_or(u32::MAX))
+        // Who sees nothing would not be told when it may go on.
+        let is_far_ahead = self.behind.load(Ordering::Relaxed) >= BEHIND_MAX && record.sees != Sees::Nothing;
+        self.sends
+            && !is_far_ahead
+            && record.sent < (acknowledged + WINDOW).min(self.each.unwrap_or(u32::MAX))
     }
 
     /// Whether everything is sent, acknowledged and seen, if a number of messages was asked for.
