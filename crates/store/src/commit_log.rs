@@ -226,9 +226,7 @@ impl CommitLog {
     pub fn close(self) -> Result<(), StoreError> {
         for page in [Some(self.current), self.next].into_iter().flatten().filter(Page::is_empty) {
             let path = page.path;
-            {
-                fs::remove_file(&path).map_err(|error| StoreError::Folder { path, error })?;
-            }
+            fs::remove_file(&path).map_err(|error| StoreError::Folder { path, error })?;
         }
         Ok(())
     }
