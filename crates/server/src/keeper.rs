@@ -102,8 +102,10 @@ pub(crate) fn keep_at_once(shared: &Shared, shard: u8) {
             journal.put_back(turns);
             break;
         }
-        let is_quick = begun.elapsed() < QUICK;
-        journal.at_once.store(is_quick, Ordering::Relaxed);
+        // Only ever no: the thread may just have found that the database can't be written.
+        if begun.elapsed() >= QUICK {
+            journal.at_once.store(false, Ordering::Relaxed);
+        }
         let count = turns.iter().map(|turn| turn.effects.len()).sum();
         let post = |Turn { shard: of, mut effects, .. }| {
             effects.retain(|effect| as_kept(effect).is_none());
