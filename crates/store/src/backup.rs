@@ -118,9 +118,15 @@ fn summary(db: &Connection, path: &Path) -> Result<Summary, StoreError> {
         let count = db.query_row(query, [], |row| row.get::<_, i64>(0));
         count.map(i64::cast_unsigned).map_err(|error| StoreError::at(path, error))
     };
+    let version = schema::check_version(db, path)?;
+    let messages = if version < schema::WITH_BLOCKS {
+        count("SELECT count(*) FROM event")?
+    } else {
+        count("SELECT ifnull(sum(count), 0) FROM block")?
+    };
     Ok(Summary {
-        version: schema::check_version(db, path)?,
-        messages: count("SELECT count(*) FROM event")?,
+        version,
+        messages,
         histories: count("SELECT count(*) FROM history")?,
         bytes: fs::metadata(path).map_or(0, |metadata| metadata.len()),
     })

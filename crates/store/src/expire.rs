@@ -7,13 +7,12 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use rustc_hash::FxHashMap;
 
 use crate::record::Record;
-use crate::writer::remove;
-use crate::{StoreError, Writer};
+use crate::{StoreError, Writer, block};
 
 /// Messages that one step removes at most: nobody may wait long.
-const REMOVED_AT_ONCE: i64 = 50;
-/// Messages that one step counts at most.
-const COUNTED_AT_ONCE: i64 = 10_000;
+const REMOVED_AT_ONCE: u32 = block::EVENTS_MAX;
+/// Blocks whose messages one step counts at most.
+const COUNTED_AT_ONCE: i64 = 1_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// How much of the past is kept.
@@ -43,10 +42,12 @@ pub(crate) struct Expiry {
 #[derive(Debug)]
 struct Walk {
     history: i64,
-    /// Those before this aren't counted yet.
+    /// Blocks before this aren't counted yet.
     before: i64,
     /// How many more may stay.
     left: i64,
+    /// The oldest that stays, when it is known.
+    oldest: Option<i64>,
 }
 
 impl Expiry {
@@ -92,11 +93,10 @@ impl Writer {
         let Retention { days, messages_per_room } = self.expiry.retention;
         if days > 0 {
             let oldest = EventId::first_of(now_ms.saturating_sub(u64::from(days) * DAY_MS));
-            let removed = self.remove_some(
-                "SELECT id FROM event WHERE id < ?1 ORDER BY id LIMIT ?2",
-                params![oldest.bits().cast_signed(), REMOVED_AT_ONCE],
-            )?;
-            if removed > 0 {
+            // A block goes when the last of it is too old, which is soon after the first.
+            let oldest = oldest.bits().cast_signed();
+            let blocks = "SELECT first, count FROM block WHERE first < ?1 AND last < ?1 ORDER BY first";
+            if self.remove_some(blocks, params![oldest], oldest)? {
                 return Ok(true);
             }
         }
@@ -108,7 +108,7 @@ impl Writer {
             None => match self.expiry.next(&self.db)? {
                 Some(history) => {
                     let left = i64::try_from(messages_per_room).unwrap_or(i64::MAX);
-                    Walk { history, before: i64::MAX, left }
+                    Walk { history, before: i64::MAX, left, oldest: None }
                 }
                 None => return Ok(false),
             },
@@ -119,33 +119,69 @@ impl Writer {
 
     /// Counts on, or removes what is too much; `None` when the room is done.
     fn walk_on(&mut self, mut walk: Walk) -> Result<Option<Walk>, StoreError> {
-        if walk.left == 0 {
-            let removed = self.remove_some(
-                "SELECT id FROM event WHERE history = ?1 AND id < ?2 ORDER BY id LIMIT ?3",
-                params![walk.history, walk.before, REMOVED_AT_ONCE],
-            )?;
-            return Ok((removed > 0).then_some(walk));
+        if let Some(oldest) = walk.oldest {
+            let blocks = "SELECT first, count FROM block WHERE history = ?2 AND first < ?1 ORDER BY first";
+            let removed = self.remove_some(blocks, params![oldest, walk.history], oldest)?;
+            return Ok(removed.then_some(walk));
         }
-        let count = walk.left.min(COUNTED_AT_ONCE);
         let mut find = self.db.prepare_cached(
-            "SELECT id FROM event WHERE history = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1 OFFSET ?3",
+            "SELECT first, count FROM block WHERE history = ?1 AND first < ?2 ORDER BY first DESC LIMIT ?3",
         )?;
-        let last =
-            find.query_row(params![walk.history, walk.before, count - 1], |row| row.get(0)).optional()?;
-        let Some(last) = last else { return Ok(None) };
-        (walk.before, walk.left) = (last, walk.left - count);
+        let blocks = find.query_map(params![walk.history, walk.before, COUNTED_AT_ONCE], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        let blocks: Vec<(i64, i64)> = blocks.collect::<Result<_, _>>()?;
+        if blocks.is_empty() {
+            return Ok(None);
+        }
+        for (first, count) in blocks {
+            walk.before = first;
+            if count > walk.left {
+                walk.oldest = Some(self.oldest_of(first, walk.left)?);
+                break;
+            }
+            walk.left -= count;
+        }
         Ok(Some(walk))
     }
 
-    /// Removes the events that a query finds; how many.
-    fn remove_some(&mut self, query: &str, bound: &[&dyn rusqlite::ToSql]) -> Result<usize, StoreError> {
+    /// The oldest event that stays if so many of a block do.
+    fn oldest_of(&self, first: i64, count: i64) -> Result<i64, StoreError> {
+        let mut find = self.db.prepare_cached("SELECT events FROM block WHERE first = ?1")?;
+        let events: Vec<u8> = find.query_row([first], |row| row.get(0))?;
+        let ids = block::entries(first, &events).map(|entry| entry.map(|entry| entry.number()));
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        let stay = usize::try_from(count).unwrap_or(usize::MAX);
+        let after = ids.last().map_or(first, |last| last + 1);
+        Ok(ids.get(ids.len().saturating_sub(stay)).copied().unwrap_or(after))
+    }
+
+    /// Removes events before one from the blocks that a query finds; whether there were any.
+    fn remove_some(
+        &mut self,
+        blocks: &str,
+        bound: &[&dyn rusqlite::ToSql],
+        before: i64,
+    ) -> Result<bool, StoreError> {
         let change = self.db.transaction()?;
-        let ids: Vec<i64> = {
-            let mut find = change.prepare_cached(query)?;
-            find.query_map(bound, |row| row.get(0))?.collect::<Result<_, _>>()?
-        };
-        remove(&change, &ids)?;
+        let mut removed = 0;
+        {
+            let mut find = change.prepare_cached(blocks)?;
+            let mut rows = find.query(bound)?;
+            let mut found = Vec::new();
+            let mut count = 0;
+            while let Some(row) = rows.next()? {
+                count += row.get::<_, u32>(1)?;
+                if !found.is_empty() && count > REMOVED_AT_ONCE {
+                    break;
+                }
+                found.push(row.get(0)?);
+            }
+            for first in found {
+                removed += block::remove(&change, first, |entry| entry.number() < before)?;
+            }
+        }
         change.commit()?;
-        Ok(ids.len())
+        Ok(removed > 0)
     }
 }

@@ -1,9 +1,12 @@
 //! Events entered in the database, and the numbers that people and histories have there.
 
+use std::borrow::Cow;
+
 use hub::EventId;
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use rustc_hash::FxHashMap;
 
+use crate::block::{Blocks, Entry};
 use crate::record::{Face, Record};
 
 /// People and histories whose numbers are remembered; beyond that they are looked up again.
@@ -21,36 +24,40 @@ pub(crate) struct Known {
 /// Enters events, and remembers the last.
 pub(crate) struct Entering<'c> {
     change: &'c Connection,
-    insert: CachedStatement<'c>,
+    blocks: &'c mut Blocks,
     last: EventId,
 }
 
 impl<'c> Entering<'c> {
     /// Begins, in a transaction.
-    pub(crate) fn new(change: &'c Connection) -> rusqlite::Result<Self> {
-        let insert = change.prepare_cached(
-            "INSERT INTO event (id, history, face, whom, kind, text, tags, seams) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?;
-        Ok(Self { change, insert, last: EventId::default() })
+    pub(crate) fn new(change: &'c Connection, blocks: &'c mut Blocks) -> Self {
+        Self { change, blocks, last: EventId::default() }
     }
 
-    /// Enters one.
-    pub(crate) fn enter(&mut self, known: &mut Known, record: &Record<'_>) -> rusqlite::Result<()> {
+    /// Takes one to be entered.
+    pub(crate) fn push(&mut self, known: &mut Known, record: &Record<'_>) -> rusqlite::Result<()> {
         let Record { id, kind, text, tags, ref seams, .. } = *record;
         let history = known.history(self.change, record.history, record.room, &record.parties)?;
         let face = known.face(self.change, &record.from)?;
         let whom = record.whom.as_ref().map(|whom| known.face(self.change, whom)).transpose()?;
-        self.insert.execute(params![id.cast_signed(), history, face, whom, kind, text, tags, seams])?;
+        let seams = seams.as_deref().map(Cow::Borrowed);
+        self.blocks.push(history, &Entry { id, kind, face, whom, text, tags, seams })?;
         self.last = self.last.max(record.id());
         Ok(())
     }
 
+    /// Enters those that were taken.
+    pub(crate) fn enter(&mut self) -> rusqlite::Result<()> {
+        self.blocks.enter(self.change)
+    }
+
     /// Ends; nothing up to the last needs to be looked for in the log any more.
-    pub(crate) fn end(self) -> rusqlite::Result<()> {
+    pub(crate) fn end(mut self) -> rusqlite::Result<()> {
+        self.enter()?;
         if self.last > EventId::default() {
-            let mut note =
-                self.change.prepare_cached("UPDATE note SET value = ?1 WHERE key = 'entered_upto'")?;
+            let mut note = self
+                .change
+                .prepare_cached("UPDATE note SET value = max(value, ?1) WHERE key = 'entered_upto'")?;
             note.execute([self.last.bits().cast_signed()])?;
         }
         Ok(())

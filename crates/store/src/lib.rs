@@ -10,6 +10,7 @@
 mod accounts;
 mod backup;
 mod bans;
+mod block;
 mod catch_up;
 mod checkpoint;
 mod commit_log;
@@ -24,6 +25,7 @@ mod record;
 mod rooms;
 mod row;
 mod schema;
+mod search;
 mod writer;
 
 pub use backup::{Restored, Summary, backup, check, restore};

@@ -1,18 +1,21 @@
 //! One person's data: given out, and erased.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
 use hub::{Card, Dialect, FormerFace, Party};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use rustc_hash::FxHashSet;
 
-use crate::writer::remove;
+use crate::block::{self, Entry};
 use crate::{Reader, StoreError, Writer, schema};
 
 /// How long the end of an erasing waits for readers.
 const LOG_PATIENCE: Duration = Duration::from_millis(100);
-/// Messages that are erased in one transaction.
-const ERASED_AT_ONCE: i64 = 200;
+/// Messages that are erased in one transaction, and those that are looked at for that.
+const ERASED_AT_ONCE: usize = 200;
+const LOOKED_AT_ONCE: usize = 20_000;
 
 /// What was erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,8 +31,10 @@ pub struct Erased {
 pub struct Erasing {
     party: Party,
     /// The numbers of the party's faces, as far as they are known.
-    faces: String,
-    /// Up to which event nothing is left.
+    faces: FxHashSet<i64>,
+    /// Those of them that others have written to.
+    written_to: FxHashSet<i64>,
+    /// Up to which block nothing is left.
     after: i64,
     is_done: bool,
     erased: Erased,
@@ -39,7 +44,14 @@ impl Erasing {
     /// Of what somebody has said ([`Writer::erase`]).
     #[must_use]
     pub fn of(party: Party) -> Self {
-        Self { party, faces: String::new(), after: 0, is_done: false, erased: Erased::default() }
+        Self {
+            party,
+            faces: FxHashSet::default(),
+            written_to: FxHashSet::default(),
+            after: -1,
+            is_done: false,
+            erased: Erased::default(),
+        }
     }
 
     /// What is erased so far.
@@ -75,32 +87,18 @@ impl Writer {
         if erasing.faces.is_empty() {
             erasing.faces = faces(&self.db, &erasing.party)?;
         }
-        let change = self.db.transaction()?;
-        let ids: Vec<i64> = {
-            let mut find = change.prepare_cached(
-                "SELECT id FROM event WHERE id > ?1 AND face IN (SELECT value FROM json_each(?2)) \
-                 ORDER BY id LIMIT ?3",
-            )?;
-            let bound = params![erasing.after, erasing.faces, ERASED_AT_ONCE];
-            let found = find.query_map(bound, |row| row.get(0))?;
-            found.collect::<Result<_, _>>()?
-        };
-        remove(&change, &ids)?;
-        change.commit()?;
-        erasing.erased.messages += ids.len() as u64;
-        if let Some(last) = ids.last() {
-            erasing.after = *last;
+        if self.erase_messages(erasing)? {
             return Ok(true);
         }
         let faces = faces(&self.db, &erasing.party)?;
         if faces != erasing.faces {
             // Who is here has got another face meanwhile.
-            (erasing.faces, erasing.after) = (faces, 0);
+            (erasing.faces, erasing.after) = (faces, -1);
             return Ok(true);
         }
         // Numbers that are remembered may be those of faces that go.
         self.known.forget();
-        erasing.erased.conversations += self.erase_traces(&erasing.party, &faces)?;
+        erasing.erased.conversations += self.erase_traces(erasing)?;
         erasing.is_done = true;
         // The log still has the old pages. Whoever reads for long keeps it from being emptied; then they are written over
         // later, and nobody waits.
@@ -111,11 +109,54 @@ impl Writer {
         Ok(false)
     }
 
+    /// Erases what was said in the next blocks; whether there were any.
+    fn erase_messages(&mut self, erasing: &mut Erasing) -> Result<bool, StoreError> {
+        let Erasing { faces, written_to, .. } = erasing;
+        let change = self.db.transaction()?;
+        let (mut looked_at, mut said, mut last) = (0, 0, None);
+        let mut blocks = Vec::new();
+        {
+            let mut find =
+                change.prepare_cached("SELECT first, events FROM block WHERE first > ?1 ORDER BY first")?;
+            let mut rows = find.query([erasing.after])?;
+            while said < ERASED_AT_ONCE
+                && looked_at < LOOKED_AT_ONCE
+                && let Some(row) = rows.next()?
+            {
+                let first = row.get(0)?;
+                let before = said;
+                let events: Vec<u8> = row.get(1)?;
+                for entry in block::entries(first, &events) {
+                    let entry = entry?;
+                    looked_at += 1;
+                    if faces.contains(&entry.face) {
+                        said += 1;
+                    } else {
+                        written_to.extend(entry.whom.filter(|whom| faces.contains(whom)));
+                    }
+                }
+                if said > before {
+                    blocks.push(first);
+                }
+                last = Some(first);
+            }
+        }
+        let mut erased = 0;
+        for first in blocks {
+            erased += block::remove(&change, first, |entry| faces.contains(&entry.face))? as u64;
+        }
+        change.commit()?;
+        erasing.erased.messages += erased;
+        erasing.after = last.unwrap_or(erasing.after);
+        Ok(last.is_some())
+    }
+
     /// Erases who took part in what, empty conversations, and what is known of the person; how many conversations.
-    fn erase_traces(&mut self, party: &Party, faces: &str) -> Result<u64, StoreError> {
+    fn erase_traces(&mut self, erasing: &Erasing) -> Result<u64, StoreError> {
+        let Erasing { party, faces, written_to, .. } = erasing;
         let change = self.db.transaction()?;
         const EMPTY: &str = "SELECT history FROM party WHERE party = ?1 \
-             AND NOT EXISTS (SELECT 1 FROM event WHERE event.history = party.history)";
+             AND NOT EXISTS (SELECT 1 FROM block WHERE block.history = party.history)";
         let empty: Vec<i64> = {
             let mut find = change.prepare(EMPTY)?;
             find.query_map([party.as_str()], |row| row.get(0))?.collect::<Result<_, _>>()?
@@ -129,17 +170,16 @@ impl Writer {
             change.execute("DELETE FROM seen WHERE account = ?1", [account])?;
             change.execute("DELETE FROM marker WHERE account = ?1", [account])?;
         }
-        change.execute(
-            "DELETE FROM face WHERE id IN (SELECT value FROM json_each(?1)) \
-             AND id NOT IN (SELECT whom FROM event WHERE whom IS NOT NULL)",
-            [faces],
-        )?;
-        // Those that were written to. One that would look like another stays as it is: then the other says the same.
-        change.execute(
-            "UPDATE OR IGNORE face SET username = '', host = '', account = '' \
-             WHERE id IN (SELECT value FROM json_each(?1))",
-            [faces],
-        )?;
+        for face in faces.difference(written_to) {
+            change.execute("DELETE FROM face WHERE id = ?1", [face])?;
+        }
+        // One that would look like another stays as it is: then the other says the same.
+        for face in written_to {
+            change.execute(
+                "UPDATE OR IGNORE face SET username = '', host = '', account = '' WHERE id = ?1",
+                [face],
+            )?;
+        }
         change.commit()?;
         Ok(empty.len() as u64)
     }
@@ -158,34 +198,47 @@ impl Reader {
             writeln!(out, "{line}").map_err(StoreError::Output)?;
             count += 1;
         }
-        let faces = faces(&self.db, party)?;
-        let mut find = self.db.prepare(
-            "SELECT json_object(
-               'id', format('%016x', event.id),
-               'time', strftime('%Y-%m-%dT%H:%M:%fZ', (event.id >> 20) / 1000.0, 'unixepoch'),
-               'room', iif(history.key GLOB '[#]*', history.name, NULL),
-               'to', t.name,
-               'from', f.name, 'nick', f.nick, 'username', f.username, 'host', f.host,
-               'account', nullif(f.account, ''), 'protocol', f.dialect,
-               'kind', CASE event.kind WHEN 3 THEN 'notice' WHEN 4 THEN 'action' WHEN 5 THEN 'tags' WHEN 6 THEN 'topic'
-                       ELSE 'message' END,
-               'text', event.text, 'tags', event.tags)
-             FROM event JOIN history ON history.id = event.history JOIN face f ON f.id = event.face
-               LEFT JOIN face t ON t.id = event.whom
-             WHERE event.face IN (SELECT value FROM json_each(?1))
-               OR event.history IN (SELECT history FROM party WHERE party = ?2)
-             ORDER BY event.id",
-        )?;
-        let mut rows = find.query(params![faces, party.as_str()])?;
-        while let Some(row) = rows.next()? {
-            let line = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            writeln!(out, "{line}").map_err(StoreError::Output)?;
+        // Blocks come in the order of their beginnings: what is of before the next one's can be written.
+        let (faces, conversations) = (faces(&self.db, party)?, conversations(&self.db, party)?);
+        let (mut event, mut lines) = (self.db.prepare(EVENT)?, BTreeMap::new());
+        let mut write = |line: String| {
             count += 1;
+            writeln!(out, "{line}").map_err(StoreError::Output)
+        };
+        let mut find = self.db.prepare("SELECT first, history, events FROM block ORDER BY first")?;
+        let mut blocks = find.query([])?;
+        while let Some(row) = blocks.next()? {
+            let (first, history, events): (i64, i64, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            while let Some(oldest) = lines.first_entry().filter(|oldest| *oldest.key() < first) {
+                write(oldest.remove())?;
+            }
+            for entry in block::entries(first, &events) {
+                let Entry { id, kind, face, whom, text, tags, .. } = entry?;
+                if faces.contains(&face) || conversations.contains(&history) {
+                    let id = id.cast_signed();
+                    let bound = params![id, history, face, whom, kind, text, tags];
+                    let line: Option<String> = event.query_row(bound, |row| row.get(0)).optional()?;
+                    lines.extend(line.map(|line| (id, line)));
+                }
+            }
         }
+        lines.into_values().try_for_each(write)?;
         out.flush().map_err(StoreError::Output)?;
         Ok(count)
     }
 }
+
+/// An event: its id, its history, who has said it to whom, its kind, text and tags.
+const EVENT: &str = "SELECT json_object(
+    'id', format('%016x', ?1),
+    'time', strftime('%Y-%m-%dT%H:%M:%fZ', (?1 >> 20) / 1000.0, 'unixepoch'),
+    'room', iif(history.key GLOB '[#]*', history.name, NULL),
+    'to', t.name,
+    'from', f.name, 'nick', f.nick, 'username', f.username, 'host', f.host,
+    'account', nullif(f.account, ''), 'protocol', f.dialect,
+    'kind', CASE ?5 WHEN 3 THEN 'notice' WHEN 4 THEN 'action' WHEN 5 THEN 'tags' WHEN 6 THEN 'topic' ELSE 'message' END,
+    'text', ?6, 'tags', ?7)
+  FROM history JOIN face f ON f.id = ?3 LEFT JOIN face t ON t.id = ?4 WHERE history.id = ?2";
 
 /// An account, but for its secrets.
 const ACCOUNT: &str = "SELECT json_object(
@@ -207,8 +260,14 @@ fn accounts(db: &Connection, party: &Party) -> rusqlite::Result<Vec<i64>> {
     rows.filter(mine).map(|row| row.map(|(id, _)| id)).collect()
 }
 
-/// The numbers of somebody's faces, as a JSON array.
-fn faces(db: &Connection, party: &Party) -> rusqlite::Result<String> {
+/// The numbers of the conversations that somebody takes part in.
+fn conversations(db: &Connection, party: &Party) -> rusqlite::Result<FxHashSet<i64>> {
+    let mut find = db.prepare("SELECT history FROM party WHERE party = ?1")?;
+    find.query_map([party.as_str()], |row| row.get(0))?.collect()
+}
+
+/// The numbers of somebody's faces.
+fn faces(db: &Connection, party: &Party) -> rusqlite::Result<FxHashSet<i64>> {
     let mut find = db.prepare("SELECT id, name, account FROM face")?;
     let rows = find.query_map([], |row| {
         let account: String = row.get(2)?;
@@ -223,12 +282,6 @@ fn faces(db: &Connection, party: &Party) -> rusqlite::Result<String> {
         });
         Ok((row.get::<_, i64>(0)?, Party::of(&card)))
     })?;
-    let mut ids = Vec::new();
-    for row in rows {
-        let (id, face) = row?;
-        if face == *party {
-            ids.push(id.to_string());
-        }
-    }
-    Ok(format!("[{}]", ids.join(",")))
+    let mine = |row: &rusqlite::Result<(i64, Party)>| row.as_ref().map_or(true, |(_, face)| face == party);
+    rows.filter(mine).map(|row| row.map(|(id, _)| id)).collect()
 }

@@ -1,14 +1,15 @@
 //! Those that look things up.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-
 use std::sync::Arc;
 
-use hub::{EventId, HistoryKey, Party, Recall, Recalled, RoomCard, RoomName, Shared, Wanted, Window};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use hub::{EventId, HistoryKey, Party, Recall, Recalled, RoomCard, Shared, Window};
+use rusqlite::{Connection, OptionalExtension as _};
 
+use crate::block::{Entry, walk};
 use crate::catch_up::catch_up;
-use crate::row::{self, COLUMNS, TABLES, kind};
+use crate::row::{Faces, kind};
 use crate::{FILE_NAME, SCHEMA_VERSION, StoreError, schema};
 
 /// Bytes of one answer: it has to fit what may wait for a client, and a hundred of the longest messages have to fit it.
@@ -40,19 +41,19 @@ impl Interrupter {
 }
 
 /// A history, and what of it may be shown.
-struct Place<'p> {
-    id: i64,
-    begins: i64,
-    room: Option<&'p Arc<RoomCard>>,
+pub(crate) struct Place<'p> {
+    pub(crate) id: i64,
+    pub(crate) begins: i64,
+    pub(crate) room: Option<&'p Arc<RoomCard>>,
 }
 
 /// A range of ids, both ends in it, and from which end on it counts.
 #[derive(Debug, Clone, Copy)]
-struct Range {
-    first: i64,
-    last: i64,
-    from_end: bool,
-    limit: i64,
+pub(crate) struct Range {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) from_end: bool,
+    pub(crate) limit: usize,
 }
 
 impl Reader {
@@ -95,6 +96,8 @@ impl Reader {
     /// # Errors
     /// As the disk has it.
     pub fn recall(&mut self, recall: &Recall) -> Result<Recalled, StoreError> {
+        // What was said and who said it are of one moment.
+        let _moment = self.db.unchecked_transaction()?;
         match recall {
             Recall::Page { histories, room, floor, window, limit, all_kinds } => {
                 let places = self.places(histories.iter().map(|key| (key, room.as_ref())), *floor)?;
@@ -113,7 +116,7 @@ impl Reader {
                 if let Some(party) = party {
                     places.extend(self.conversations(party, None, EventId::default())?);
                 }
-                let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
+                let limit = *limit;
                 let (first, last) = (bits(*after).saturating_add(1), bits(*before).saturating_sub(1));
                 let range = Range { first, last, from_end: true, limit };
                 Ok(Recalled::Missed(self.range(&places, range, false)?))
@@ -190,7 +193,6 @@ impl Reader {
         limit: usize,
         all_kinds: bool,
     ) -> rusqlite::Result<Vec<Shared>> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let ranges: Vec<Range> = match window {
             Window::Latest(after) => {
                 vec![Range { first: bits(after) + 1, last: i64::MAX, from_end: true, limit }]
@@ -227,33 +229,45 @@ impl Reader {
 
     /// The events of a range in several histories, oldest first.
     fn range(&self, places: &[Place<'_>], range: Range, all_kinds: bool) -> rusqlite::Result<Vec<Shared>> {
-        let order = if range.from_end { "DESC" } else { "ASC" };
-        let mut find = self.db.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM {TABLES} WHERE event.history = ?1 AND event.id BETWEEN ?2 AND ?3 \
-             AND event.kind <= ?4 ORDER BY event.id {order} LIMIT ?5"
-        ))?;
         let kinds = if all_kinds { u8::MAX } else { kind::LAST_SAID };
+        let Range { from_end, limit, .. } = range;
+        let mut faces = Faces::new(&self.db)?;
         let mut events: Vec<Shared> = Vec::new();
         for place in places {
-            let first = range.first.max(place.begins);
-            let rows = find.query_map(params![place.id, first, range.last, kinds, range.limit], |row| {
-                row::event(row, place.room)
-            })?;
-            for event in rows {
-                events.push(event?);
-            }
+            events.extend(self.look(&mut faces, place, range, |entry, _| Ok(entry.kind <= kinds))?);
         }
         events.sort_by_key(|event| event.id);
-        let limit = usize::try_from(range.limit).unwrap_or(usize::MAX);
         if let Some(more) = events.len().checked_sub(limit) {
-            if range.from_end {
+            if from_end {
                 events.drain(..more)
             } else {
                 events.drain(limit..)
             };
         }
-        within_bytes(&mut events, range.from_end);
+        within_bytes(&mut events, from_end);
         Ok(events)
+    }
+
+    /// The events of a range in one history that are meant, in the order in which they are come upon.
+    pub(crate) fn look(
+        &self,
+        faces: &mut Faces<'_>,
+        place: &Place<'_>,
+        range: Range,
+        mut is_meant: impl FnMut(&Entry<'_>, &mut Faces<'_>) -> rusqlite::Result<bool>,
+    ) -> rusqlite::Result<Vec<Shared>> {
+        let Range { first, last, from_end, limit } = range;
+        let mut found = Vec::new();
+        if limit == 0 {
+            return Ok(found);
+        }
+        walk(&self.db, place.id, &(first.max(place.begins)..=last), from_end, |entry| {
+            if is_meant(&entry, faces)? {
+                found.extend(faces.event(&entry, place.room)?);
+            }
+            Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(found)
     }
 
     fn targets(
@@ -267,17 +281,11 @@ impl Reader {
         let (low, high) =
             (bits(after.min(before)).saturating_add(1), bits(after.max(before)).saturating_sub(1));
         let places = self.everywhere(party, floor, rooms)?;
-        let mut latest = self.db.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM {TABLES} WHERE event.history = ?1 AND event.kind <= ?2 AND event.id >= ?3 \
-             ORDER BY event.id DESC LIMIT 1"
-        ))?;
+        let mut faces = Faces::new(&self.db)?;
         let mut found = Vec::new();
         for place in &places {
-            let event = latest
-                .query_row(params![place.id, kind::LAST_SAID, place.begins], |row| {
-                    row::event(row, place.room)
-                })
-                .optional()?;
+            let range = Range { first: 0, last: i64::MAX, from_end: true, limit: 1 };
+            let event = self.look(&mut faces, place, range, |entry, _| Ok(entry.is_said()))?.pop();
             let Some(event) = event.filter(|event| (low..=high).contains(&bits(event.id))) else { continue };
             let name = match place.room {
                 Some(room) => room.channel().to_owned(),
@@ -298,74 +306,6 @@ impl Reader {
         }
         Ok(Recalled::Targets(names))
     }
-
-    /// Looks in every room that is or was.
-    fn search_rooms(&self, wanted: &Wanted, limit: usize) -> rusqlite::Result<Vec<Shared>> {
-        let (first, last) = bounds(wanted);
-        let terms = terms(&wanted.text);
-        let filter = filter(&terms);
-        let mut find = self.db.prepare_cached(&format!(
-            "SELECT {COLUMNS}, history.name AS room FROM {TABLES} JOIN history ON history.id = event.history \
-             WHERE history.key LIKE ?1 AND event.id BETWEEN ?2 AND ?3 AND event.id >= history.begins AND {filter} \
-             AND event.kind <= ?5 AND (?6 IS NULL OR lower(f.nick) = lower(?6) OR lower(f.name) = lower(?6)) \
-             ORDER BY event.id DESC LIMIT ?7"
-        ))?;
-        let most = i64::try_from(limit).unwrap_or(i64::MAX);
-        let bound = params!["#%", first, last, terms, kind::LAST_SAID, wanted.from, most];
-        let rows = find.query_map(bound, |row| {
-            let name: String = row.get("room")?;
-            row::event(row, Some(&Arc::new(RoomCard::former(RoomName::kept(&name)))))
-        })?;
-        let mut events = rows.collect::<Result<Vec<_>, _>>()?;
-        events.reverse();
-        Ok(events)
-    }
-
-    fn search(&self, places: &[Place<'_>], wanted: &Wanted, limit: usize) -> rusqlite::Result<Vec<Shared>> {
-        let (first, last) = bounds(wanted);
-        let terms = terms(&wanted.text);
-        let filter = filter(&terms);
-        let mut find = self.db.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM {TABLES} WHERE event.history = ?1 AND event.id BETWEEN ?2 AND ?3 AND {filter} \
-             AND event.kind <= ?5 AND (?6 IS NULL OR lower(f.nick) = lower(?6) OR lower(f.name) = lower(?6)) \
-             ORDER BY event.id DESC LIMIT ?7"
-        ))?;
-        let mut events: Vec<Shared> = Vec::new();
-        let most = i64::try_from(limit).unwrap_or(i64::MAX);
-        for place in places {
-            let first = first.max(place.begins);
-            let bound = params![place.id, first, last, terms, kind::LAST_SAID, wanted.from, most];
-            for event in find.query_map(bound, |row| row::event(row, place.room))? {
-                events.push(event?);
-            }
-        }
-        events.sort_by_key(|event| event.id);
-        let more = events.len().saturating_sub(limit);
-        events.drain(..more);
-        Ok(events)
-    }
-}
-
-/// The first and the last id that are wanted.
-fn bounds(wanted: &Wanted) -> (i64, i64) {
-    let first = wanted.after.map_or(0, |after| bits(after).saturating_add(1));
-    (first, wanted.before.map_or(i64::MAX, |before| bits(before).saturating_sub(1)))
-}
-
-/// What finds the terms (`?4`) between the bounds (`?2`, `?3`).
-fn filter(terms: &str) -> &'static str {
-    if terms.is_empty() {
-        "?4 = ''"
-    } else {
-        "event.id IN (SELECT rowid FROM words WHERE words MATCH ?4 AND rowid BETWEEN ?2 AND ?3)"
-    }
-}
-
-/// What is looked for as FTS5 writes it: all words, each as it stands, whatever signs are in it.
-fn terms(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let quoted = words.map(|word| format!("\"{}\"", word.replace('"', "\"\"")));
-    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// The name of the other one in a conversation.
@@ -396,6 +336,6 @@ fn within_bytes(events: &mut Vec<Shared>, from_end: bool) {
     }
 }
 
-fn bits(id: EventId) -> i64 {
+pub(crate) fn bits(id: EventId) -> i64 {
     i64::try_from(id.bits()).unwrap_or(i64::MAX)
 }

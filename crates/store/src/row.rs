@@ -1,11 +1,14 @@
-//! Events as rows, and back.
+//! Events as they were, out of what is kept of them.
 
 use std::sync::Arc;
 
 use hub::{Actor, Card, Dialect, Event, EventId, FormerFace, Kind, RoomCard, Scope, Shared, Style, Text};
-use rusqlite::Row;
+use rusqlite::{CachedStatement, Connection, Error, OptionalExtension as _, Result, Row};
+use rustc_hash::FxHashMap;
 
-/// What the `kind` column says.
+use crate::block::Entry;
+
+/// What an event's `kind` says.
 pub(crate) mod kind {
     pub(crate) const PLAIN: u8 = 1;
     pub(crate) const BARE: u8 = 2;
@@ -17,59 +20,81 @@ pub(crate) mod kind {
     pub(crate) const LAST_SAID: u8 = ACTION;
 }
 
-/// The columns of an event with its people, in the order in which [`event`] reads them.
-pub(crate) const COLUMNS: &str = "event.id, event.kind, event.text, event.tags, event.seams, \
-    f.name, f.nick, f.username, f.host, f.account, f.dialect, f.bot, \
-    t.name, t.nick, t.username, t.host, t.account, t.dialect, t.bot";
+/// People as they looked, by their numbers, for as long as nothing changes.
+pub(crate) struct Faces<'c> {
+    find: CachedStatement<'c>,
+    found: FxHashMap<i64, Option<Arc<Card>>>,
+}
 
-/// Where they come from.
-pub(crate) const TABLES: &str =
-    "event JOIN face f ON f.id = event.face LEFT JOIN face t ON t.id = event.whom";
+impl<'c> Faces<'c> {
+    pub(crate) fn new(db: &'c Connection) -> Result<Self> {
+        let find = db.prepare_cached(
+            "SELECT name, nick, username, host, account, dialect, bot FROM face WHERE id = ?1",
+        )?;
+        Ok(Self { find, found: FxHashMap::default() })
+    }
 
-/// An event as it was. `room`: the room that the history is of.
-pub(crate) fn event(row: &Row<'_>, room: Option<&Arc<RoomCard>>) -> rusqlite::Result<Shared> {
-    let id = EventId::from_bits(row.get::<_, i64>(0)?.cast_unsigned());
-    let from = Arc::new(card(row, 5)?);
-    let whom = row.get_ref(12)?.as_str_or_null()?.is_some().then(|| card(row, 12)).transpose()?.map(Arc::new);
-    let scope = match room {
-        Some(room) => Scope::Room(room.clone()),
-        None => Scope::Private { named: 1, to: whom },
-    };
-    let text: Box<str> = row.get(2)?;
-    let tags: Option<Arc<str>> = row.get(3)?;
-    let style = match row.get::<_, u8>(1)? {
-        kind::TAGS => {
-            let tags = tags.unwrap_or_default();
-            return Ok(shared(id, Kind::Tags { from, scope, tags, reaction: None }));
+    /// How somebody looked; nothing: that was erased.
+    pub(crate) fn card(&mut self, number: i64) -> Result<Option<Arc<Card>>> {
+        if let Some(card) = self.found.get(&number) {
+            return Ok(card.clone());
         }
-        kind::TOPIC => {
-            let Scope::Room(room) = scope else { return Err(rusqlite::Error::InvalidQuery) };
-            let topic = (!text.is_empty()).then(|| text.into());
-            return Ok(shared(id, Kind::Topic { by: Actor::User(from), room, topic }));
-        }
-        kind::BARE => Style::Bare,
-        kind::NOTICE => Style::Notice,
-        kind::ACTION => Style::Action,
-        _ => Style::Plain,
-    };
-    let seams = row.get_ref(4)?.as_str_or_null()?;
-    let seams = seams.map(|seams| seams.split(',').filter_map(|seam| seam.parse().ok()).collect());
-    Ok(shared(id, Kind::Message { from, scope, text: Text::kept(&text), style, tags, seams }))
+        let card = self.find.query_row([number], card).optional()?.map(Arc::new);
+        self.found.insert(number, card.clone());
+        Ok(card)
+    }
+
+    /// An event as it was. `room`: the room that the history is of. Nothing: who said it was erased.
+    pub(crate) fn event(
+        &mut self,
+        entry: &Entry<'_>,
+        room: Option<&Arc<RoomCard>>,
+    ) -> Result<Option<Shared>> {
+        let Some(from) = self.card(entry.face)? else { return Ok(None) };
+        let scope = match room {
+            Some(room) => Scope::Room(room.clone()),
+            None => {
+                let to = entry.whom.map(|whom| self.card(whom)).transpose()?.flatten();
+                Scope::Private { named: 1, to }
+            }
+        };
+        let id = EventId::from_bits(entry.id);
+        let tags: Option<Arc<str>> = entry.tags.map(Into::into);
+        let style = match entry.kind {
+            kind::TAGS => {
+                let tags = tags.unwrap_or_default();
+                return Ok(Some(shared(id, Kind::Tags { from, scope, tags, reaction: None })));
+            }
+            kind::TOPIC => {
+                let Scope::Room(room) = scope else { return Err(Error::InvalidQuery) };
+                let topic = (!entry.text.is_empty()).then(|| entry.text.into());
+                return Ok(Some(shared(id, Kind::Topic { by: Actor::User(from), room, topic })));
+            }
+            kind::BARE => Style::Bare,
+            kind::NOTICE => Style::Notice,
+            kind::ACTION => Style::Action,
+            _ => Style::Plain,
+        };
+        let seams = entry.seams.as_deref();
+        let seams = seams.map(|seams| seams.split(',').filter_map(|seam| seam.parse().ok()).collect());
+        let text = Text::kept(entry.text);
+        Ok(Some(shared(id, Kind::Message { from, scope, text, style, tags, seams })))
+    }
 }
 
 fn shared(id: EventId, kind: Kind) -> Shared {
     Shared::new(Event { id, unix_ms: id.unix_ms(), by: None, kind })
 }
 
-fn card(row: &Row<'_>, first: usize) -> rusqlite::Result<Card> {
-    let account: String = row.get(first + 4)?;
+fn card(row: &Row<'_>) -> Result<Card> {
+    let account: String = row.get(4)?;
     Ok(Card::former(FormerFace {
-        name: row.get(first)?,
-        nick: row.get(first + 1)?,
-        username: row.get(first + 2)?,
-        host: row.get(first + 3)?,
+        name: row.get(0)?,
+        nick: row.get(1)?,
+        username: row.get(2)?,
+        host: row.get(3)?,
         account: (!account.is_empty()).then_some(account),
-        dialect: Dialect::named(row.get_ref(first + 5)?.as_str()?).unwrap_or(Dialect::Irc),
-        bot: row.get(first + 6)?,
+        dialect: Dialect::named(row.get_ref(5)?.as_str()?).unwrap_or(Dialect::Irc),
+        bot: row.get(6)?,
     }))
 }

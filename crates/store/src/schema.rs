@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::StoreError;
+use crate::{StoreError, block};
 
 /// Each step from one version to the next. What is here once was released stays as it is.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../migrations/001_history.sql"),
     include_str!("../migrations/002_accounts.sql"),
     include_str!("../migrations/003_bans.sql"),
@@ -16,7 +16,11 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/005_presence.sql"),
     include_str!("../migrations/006_invitations.sql"),
     include_str!("../migrations/007_commit_log.sql"),
+    include_str!("../migrations/008_blocks.sql"),
 ];
+
+/// The version that has no row for each event any more.
+pub(crate) const WITH_BLOCKS: u32 = 8;
 
 /// The version that this program writes.
 pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
@@ -109,7 +113,7 @@ pub(crate) fn check_version(db: &Connection, path: &Path) -> Result<u32, StoreEr
     let number =
         |query| db.query_row(query, [], |row| row.get(0)).map_err(|error| StoreError::at(path, error));
     let tables: u32 = number("SELECT count(*) FROM sqlite_schema")?;
-    let ours: u32 = number("SELECT count(*) FROM sqlite_schema WHERE name IN ('history', 'event', 'note')")?;
+    let ours: u32 = number("SELECT count(*) FROM sqlite_schema WHERE name IN ('history', 'face', 'note')")?;
     let found: u32 = number("PRAGMA user_version")?;
     if (tables > 0) != (found > 0) || (tables > 0 && ours < 3) {
         return Err(StoreError::Foreign { path: path.to_owned() });
@@ -131,6 +135,9 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
 fn take_step(db: &mut Connection, version: u32, step: &str) -> rusqlite::Result<()> {
     let change = db.transaction()?;
     change.execute_batch(step)?;
+    if version == WITH_BLOCKS {
+        block::of_rows(&change)?;
+    }
     change.pragma_update(None, "user_version", version)?;
     change.commit()
 }
@@ -140,9 +147,15 @@ pub(crate) fn check_all(db: &Connection, path: &Path) -> Result<(), StoreError> 
     ask(db, path, "PRAGMA quick_check(1)")
 }
 
-/// Looks also whether indexes and search agree with what they are made of: takes several times as long.
+/// Looks also whether indexes and search agree with what they are made of, and whether what was said makes sense: takes
+/// several times as long.
 pub(crate) fn check_thoroughly(db: &Connection, path: &Path) -> Result<(), StoreError> {
-    ask(db, path, "PRAGMA integrity_check(1)")
+    ask(db, path, "PRAGMA integrity_check(1)")?;
+    if check_version(db, path)? < WITH_BLOCKS {
+        return Ok(());
+    }
+    let found = block::check(db).map_err(|error| StoreError::at(path, error))?;
+    found.map_or(Ok(()), |what| Err(StoreError::Damaged { path: path.to_owned(), what }))
 }
 
 fn ask(db: &Connection, path: &Path, question: &str) -> Result<(), StoreError> {

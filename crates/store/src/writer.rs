@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::accounts;
 use crate::bans;
+use crate::block::{self, Blocks};
 use crate::commit_log;
 use crate::expire::Expiry;
 use crate::invitations;
@@ -15,11 +16,10 @@ use crate::known::{Entering, Known, entered_upto, log_number};
 use crate::lock::Lock;
 use crate::record::Record;
 use crate::rooms;
-use crate::row::kind;
 use crate::{Checkpointer, CommitLog, Durability, FILE_NAME, Logged, Reader, StoreError, schema};
 
 /// Events whose words are entered in one go.
-const WORDS_AT_ONCE: i64 = 100;
+const WORDS_AT_ONCE: u32 = 100;
 /// Messages of the log that are entered in one go: who shares a core with this is let in between, and doesn't wait for all
 /// of them.
 const YIELDS_EVERY: usize = 64;
@@ -58,6 +58,7 @@ pub struct Writer {
     path: PathBuf,
     durability: Durability,
     pub(crate) known: Known,
+    blocks: Blocks,
     pub(crate) expiry: Expiry,
     /// Held for as long as the writer is there.
     _lock: Lock,
@@ -72,8 +73,8 @@ impl Writer {
         let lock = Lock::take(folder)?;
         let path = folder.join(FILE_NAME);
         let db = schema::open(&path, durability)?;
-        let (known, expiry) = (Known::default(), Expiry::default());
-        let mut writer = Self { db, path, durability, known, expiry, _lock: lock };
+        let (known, blocks, expiry) = (Known::default(), Blocks::default(), Expiry::default());
+        let mut writer = Self { db, path, durability, known, blocks, expiry, _lock: lock };
         writer.enter_what_is_left(folder)?;
         let boot = writer.boot().map_err(|error| StoreError::at(&writer.path, error))?;
         Ok((writer, boot))
@@ -81,7 +82,7 @@ impl Writer {
 
     fn boot(&mut self) -> rusqlite::Result<Boot> {
         let last: i64 = self.db.query_row(
-            "SELECT max(value, (SELECT ifnull(max(id), 0) FROM event)) FROM note WHERE key = 'last_event'",
+            "SELECT max(value) FROM note WHERE key IN ('last_event', 'entered_upto')",
             [],
             |row| row.get(0),
         )?;
@@ -163,23 +164,27 @@ impl Writer {
         logged: &Logged,
         batch: impl IntoIterator<Item = &'k Kept>,
     ) -> Result<(), StoreError> {
-        let Self { db, known, expiry, .. } = self;
+        let Self { db, known, blocks, expiry, .. } = self;
         let done = all_or_nothing(db, |change| {
-            let mut entering = Entering::new(change)?;
+            let mut entering = Entering::new(change, blocks);
             for (count, record) in logged.records().enumerate() {
                 if count % YIELDS_EVERY == 0 && logged.len() <= YIELDS_MAX {
                     thread::yield_now();
                 }
                 expiry.note(&record);
-                entering.enter(known, &record)?;
+                entering.push(known, &record)?;
             }
             for kept in batch {
                 match Record::of_kept(kept) {
                     Some(record) => {
                         expiry.note(&record);
-                        entering.enter(known, &record)?;
+                        entering.push(known, &record)?;
                     }
-                    None => change_by(change, known, kept)?,
+                    None => {
+                        // It may be about these.
+                        entering.enter()?;
+                        change_by(change, known, kept)?;
+                    }
                 }
             }
             entering.end()
@@ -187,6 +192,7 @@ impl Writer {
         if done.is_err() {
             // Numbers that were given and taken back.
             known.forget();
+            blocks.clear();
         } else {
             known.forget_some();
         }
@@ -200,25 +206,9 @@ impl Writer {
     /// As the disk has it.
     pub fn index(&mut self) -> Result<bool, StoreError> {
         let change = self.db.transaction()?;
-        let upto: i64 =
-            change.query_row("SELECT value FROM note WHERE key = 'words_upto'", [], |row| row.get(0))?;
-        let end: Option<i64> = change
-            .query_row(
-                "SELECT max(id) FROM (SELECT id FROM event WHERE id > ?1 ORDER BY id LIMIT ?2)",
-                [upto, WORDS_AT_ONCE],
-                |row| row.get(0),
-            )
-            .optional()?
-            .flatten();
-        let Some(end) = end else { return Ok(false) };
-        let entered = change.execute(
-            "INSERT INTO words (rowid, text) SELECT id, text FROM event WHERE id > ?1 AND id <= ?2 AND kind <= ?3",
-            params![upto, end, kind::LAST_SAID],
-        )?;
-        change.execute("UPDATE note SET value = ?1 WHERE key = 'words_upto'", [end])?;
+        let is_more = block::enter_words(&change, WORDS_AT_ONCE)?;
         change.commit()?;
-        tracing::trace!(entered, "entered words");
-        Ok(true)
+        Ok(is_more)
     }
 
     /// Ends with everything in one file.
@@ -300,33 +290,12 @@ fn change_by(change: &Connection, known: &mut Known, kept: &Kept) -> rusqlite::R
 
 /// A message was taken back: it is gone, and its words.
 fn take_back(change: &Connection, history: &HistoryKey, message: EventId) -> rusqlite::Result<()> {
-    let id = message.bits().cast_signed();
-    let is_there = change
-        .prepare_cached(
-            "SELECT 1 FROM event WHERE id = ?1 AND history = (SELECT id FROM history WHERE key = ?2)",
-        )?
-        .exists(params![id, history.as_str()])?;
-    if is_there { remove(change, &[id]) } else { Ok(()) }
-}
-
-/// Removes events, and their words. Ids in ascending order.
-pub(crate) fn remove(change: &Connection, ids: &[i64]) -> rusqlite::Result<()> {
-    let Some(last) = ids.last() else { return Ok(()) };
-    let upto: i64 =
-        change.query_row("SELECT value FROM note WHERE key = 'words_upto'", [], |row| row.get(0))?;
-    let mut forget = change.prepare_cached(
-        "INSERT INTO words (words, rowid, text) SELECT 'delete', id, text FROM event WHERE id = ?1 AND kind <= ?2",
-    )?;
-    let mut delete = change.prepare_cached("DELETE FROM event WHERE id = ?1")?;
-    for id in ids {
-        // Of what comes later no word was entered.
-        if *id <= upto {
-            forget.execute(params![id, kind::LAST_SAID])?;
-        }
-        delete.execute([id])?;
+    let mut find = change.prepare_cached("SELECT id FROM history WHERE key = ?1")?;
+    let history = find.query_row([history.as_str()], |row| row.get(0)).optional()?;
+    let at = |history| block::of(change, history, message.bits().cast_signed());
+    if let Some(first) = history.map(at).transpose()?.flatten() {
+        block::remove(change, first, |entry| entry.id == message.bits())?;
     }
-    // Ids must not be given again, even if this was the last.
-    change.execute("UPDATE note SET value = max(value, ?1) WHERE key = 'last_event'", [last])?;
     Ok(())
 }
 

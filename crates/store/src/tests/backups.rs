@@ -191,11 +191,33 @@ fn an_index_that_does_not_agree_is_damage() {
         .db
         .execute_batch(
             "PRAGMA writable_schema = ON; \
-             UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'event_by_history') \
+             UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'block_by_history') \
              WHERE name = 'sqlite_autoindex_history_1'",
         )
         .unwrap();
     let folder = store.close();
     let error = check(folder.path()).unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn events_that_make_no_sense_are_damage() {
+    for damage in [
+        "UPDATE block SET events = X'00010200'",
+        "UPDATE block SET events = events || X'00'",
+        "UPDATE block SET events = CAST(events || X'00' AS BLOB)",
+        "UPDATE block SET count = 3",
+        "UPDATE block SET last = last + 1",
+        "UPDATE block SET first = first + 1",
+    ] {
+        let store = with(&[(1, "one"), (20, "two")]);
+        store
+            .writer
+            .db
+            .execute_batch(&format!("{damage} WHERE first = (SELECT max(first) FROM block)"))
+            .unwrap();
+        let folder = store.close();
+        let checked = check(folder.path());
+        assert!(matches!(checked, Err(StoreError::Damaged { .. })), "{damage}: {checked:?}");
+    }
 }

@@ -50,6 +50,34 @@ fn every_window_is_what_it_says_at_any_place() {
 }
 
 #[test]
+fn windows_are_the_same_however_much_was_entered_at_a_time() {
+    let ana = person("ana");
+    let ids: Vec<u64> = (1..=400).collect();
+    for at_once in [1, 7, 50, 51, 400] {
+        let mut store = Store::new();
+        for batch in ids.chunks(at_once) {
+            // Another room's come between.
+            let both = batch.iter().flat_map(|number| {
+                [said(2 * number, "den", &ana, "hi"), said(2 * number + 1, "hall", &ana, "ho")]
+            });
+            store.keep(&both.collect::<Vec<_>>());
+        }
+        let of = |from: u64, to: u64| (from..=to).map(|number| 2 * number).collect::<Vec<_>>();
+        assert_eq!(store.page("den", Window::Latest(id(0)), 120), of(281, 400), "{at_once}");
+        for at in [1, 2, 49, 50, 51, 52, 100, 101, 399, 400] {
+            let (before, after) = (at - 1, at + 1);
+            let back = store.page("den", Window::Before(id(2 * at)), 60);
+            assert_eq!(back, of(at.saturating_sub(60).max(1), before), "{at_once} {at}");
+            assert_eq!(store.page("den", Window::Before(id(2 * at + 1)), 1), of(at, at), "{at_once} {at}");
+            let on = store.page("den", Window::After(id(2 * at)), 60);
+            assert_eq!(on, of(after, (at + 60).min(400)), "{at_once} {at}");
+            assert_eq!(store.page("den", Window::After(id(2 * at - 1)), 1), of(at, at), "{at_once} {at}");
+        }
+        assert_eq!(store.page("den", Window::Between(id(90), id(210)), 99), of(46, 104), "{at_once}");
+    }
+}
+
+#[test]
 fn ids_of_any_size_are_in_order() {
     let mut store = Store::new();
     let ana = person("ana");
@@ -175,7 +203,7 @@ fn what_an_earlier_room_of_that_name_said_is_put_aside() {
     store.keep(&[said(3, "hall", &ana, "hall's"), renamed("hall", "attic")]);
     let mut store = store.again();
     assert_eq!(store.all("attic"), [3]);
-    assert_eq!((store.count("event"), store.count("history")), (3, 3));
+    assert_eq!((store.events(), store.count("history")), (3, 3));
 }
 
 #[test]

@@ -97,6 +97,12 @@ impl Store {
         self.writer.db.query_row(query, [text], |row| row.get(0)).unwrap()
     }
 
+    /// How many events are kept.
+    fn events(&self) -> i64 {
+        let query = "SELECT ifnull(sum(count), 0) FROM block";
+        self.writer.db.query_row(query, [], |row| row.get(0)).unwrap()
+    }
+
     fn count(&self, table: &str) -> i64 {
         self.writer.db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
     }

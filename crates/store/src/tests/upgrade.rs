@@ -4,7 +4,7 @@ use super::*;
 use crate::SCHEMA_VERSION;
 
 /// What each version has written, on top of those before it. A new one adds its own; what is here stays as it is.
-const WRITTEN: [(u32, &str); 7] = [
+const WRITTEN: [(u32, &str); 8] = [
     (1, include_str!("../../fixtures/001.sql")),
     (2, include_str!("../../fixtures/002.sql")),
     (3, include_str!("../../fixtures/003.sql")),
@@ -12,6 +12,7 @@ const WRITTEN: [(u32, &str); 7] = [
     (5, include_str!("../../fixtures/005.sql")),
     (6, include_str!("../../fixtures/006.sql")),
     (7, include_str!("../../fixtures/007.sql")),
+    (8, include_str!("../../fixtures/008.sql")),
 ];
 
 #[test]
@@ -31,6 +32,49 @@ fn every_earlier_version_opens_with_what_is_in_it() {
         let store = Store::open(folder);
         assert_content(store, version);
     }
+}
+
+#[test]
+fn many_rows_become_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = rusqlite::Connection::open(folder.path().join(FILE_NAME)).unwrap();
+    for (_, sql) in WRITTEN.iter().take_while(|(version, _)| *version < 8) {
+        db.execute_batch(sql).unwrap();
+    }
+    // By turns in two rooms, ten a second; the words of half of them are entered.
+    let first = EventId::first_of(1_800_000_000_000).bits();
+    let id_of = |number: u64| first + ((number * 100) << 20);
+    let half = id_of(1_500);
+    db.execute_batch(
+        "BEGIN; INSERT INTO history (id, key, name) VALUES (8, '#even', 'even'), (9, '#odd', 'odd')",
+    )
+    .unwrap();
+    for number in 0..3_000 {
+        let said = format!("number n{number}");
+        let row = rusqlite::params![id_of(number).cast_signed(), 8 + number.cast_signed() % 2, said];
+        db.execute("INSERT INTO event (id, history, face, kind, text) VALUES (?1, ?2, 1, 1, ?3)", row)
+            .unwrap();
+    }
+    let insert = "INSERT INTO words (rowid, text) SELECT id, text FROM event \
+                  WHERE id BETWEEN 1782579200000002 AND ?1 AND kind <= 4";
+    db.execute(insert, [half.cast_signed()]).unwrap();
+    db.execute("UPDATE note SET value = ?1 WHERE key = 'words_upto'", [half.cast_signed()]).unwrap();
+    db.execute_batch("COMMIT").unwrap();
+    drop(db);
+
+    let mut store = Store::open(folder);
+    let odd: Vec<u64> = (0..3_000).filter(|number| number % 2 == 1).map(id_of).collect();
+    assert_eq!(store.page("odd", Window::Latest(id(0)), 700), odd[800..]);
+    assert_eq!(store.page("odd", Window::After(id(odd[20])), 500), odd[21..521]);
+    assert_eq!(store.page("odd", Window::Between(id(odd[90]), id(odd[160])), 500), odd[91..160]);
+    assert!((60..120).contains(&store.count("block")), "{}", store.count("block"));
+    for number in [3, 1_499, 1_501, 2_999] {
+        assert_eq!(store.search("odd", &format!("n{number}")), [id_of(number)]);
+        assert_eq!(store.search("even", &format!("n{number}")), []);
+    }
+    assert_eq!((store.events(), store.words("number")), (3_005, 3_000));
+    let folder = store.close();
+    assert_eq!(crate::check(folder.path()).unwrap().messages, 3_005);
 }
 
 fn assert_content(store: Store, version: u32) {

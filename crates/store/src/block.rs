@@ -1,0 +1,338 @@
+//! What a conversation had within a moment, in one row of the database: many events at a time cost little more than one,
+//! to enter them and to find them.
+
+use std::borrow::Cow;
+use std::ops::{ControlFlow, RangeInclusive};
+
+use hub::EventId;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Error, OptionalExtension as _, Result, params};
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::row::kind;
+
+/// Events of a block at most: to remove some of them may take no longer.
+pub(crate) const EVENTS_MAX: u32 = 50;
+/// With so many bytes a block is full: it fits a page of the database. A longer message has a block of its own.
+const BYTES_MAX: usize = 3_500;
+/// From the first event of a block to its last, in milliseconds: it ends with its age.
+const SPAN_MAX_MS: u64 = 60_000;
+/// Empty blocks that are kept to be used again.
+const SPARE_MAX: usize = 1024;
+
+/// An event as a block has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry<'e> {
+    /// In the block it is counted from the first's.
+    pub(crate) id: u64,
+    pub(crate) kind: u8,
+    /// The number of who has said it.
+    pub(crate) face: i64,
+    /// The number of whom it was said to, if it was one.
+    pub(crate) whom: Option<i64>,
+    pub(crate) text: &'e str,
+    pub(crate) tags: Option<&'e str>,
+    #[serde(borrow)]
+    pub(crate) seams: Option<Cow<'e, str>>,
+}
+
+impl Entry<'_> {
+    /// Whether it is something said: of that there are words.
+    pub(crate) fn is_said(&self) -> bool {
+        self.kind <= kind::LAST_SAID
+    }
+
+    /// The id as the database counts.
+    pub(crate) fn number(&self) -> i64 {
+        self.id.cast_signed()
+    }
+}
+
+/// A block that is put together.
+#[derive(Debug, Default)]
+struct Block {
+    history: i64,
+    first: u64,
+    last: u64,
+    count: u32,
+    bytes: Vec<u8>,
+}
+
+impl Block {
+    fn begin(&mut self, history: i64, first: u64) {
+        (self.history, self.first, self.last, self.count) = (history, first, first, 0);
+        self.bytes.clear();
+    }
+
+    fn push(&mut self, entry: &Entry<'_>) -> Result<()> {
+        let entry = Entry { id: entry.id - self.first, ..entry.clone() };
+        self.last = self.first + entry.id;
+        self.count += 1;
+        let bytes = postcard::to_extend(&entry, std::mem::take(&mut self.bytes));
+        self.bytes = bytes.map_err(|error| Error::ToSqlConversionFailure(error.into()))?;
+        Ok(())
+    }
+
+    /// Whether an event of the same history can come next.
+    fn takes(&self, id: u64) -> bool {
+        let ms = |id| EventId::from_bits(id).unix_ms();
+        let is_full = self.count >= EVENTS_MAX || self.bytes.len() >= BYTES_MAX;
+        !is_full && id > self.last && ms(id) - ms(self.first) <= SPAN_MAX_MS
+    }
+}
+
+/// What is to be entered, as blocks. Events of one history come in the order of their ids.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    /// Those in use, and behind them those to be used again.
+    all: Vec<Block>,
+    used: usize,
+    /// Which of a history's blocks is the last.
+    last: FxHashMap<i64, usize>,
+}
+
+impl Blocks {
+    pub(crate) fn push(&mut self, history: i64, entry: &Entry<'_>) -> Result<()> {
+        if let Some(block) = self.last.get(&history).and_then(|at| self.all.get_mut(*at))
+            && block.takes(entry.id)
+        {
+            return block.push(entry);
+        }
+        if self.used == self.all.len() {
+            self.all.push(Block::default());
+        }
+        let Some(block) = self.all.get_mut(self.used) else { return Ok(()) };
+        block.begin(history, entry.id);
+        self.last.insert(history, self.used);
+        self.used += 1;
+        block.push(entry)
+    }
+
+    /// Enters them.
+    pub(crate) fn enter(&mut self, change: &Connection) -> Result<()> {
+        let mut insert = change.prepare_cached(
+            "INSERT INTO block (first, history, last, count, events) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        let blocks = self.all.get_mut(..self.used).unwrap_or_default();
+        // What comes last in the database is added at its end.
+        blocks.sort_unstable_by_key(|block| block.first);
+        for Block { history, first, last, count, bytes } in &*blocks {
+            insert.execute(params![first.cast_signed(), history, last.cast_signed(), count, bytes])?;
+        }
+        self.clear();
+        Ok(())
+    }
+
+    /// Forgets them.
+    pub(crate) fn clear(&mut self) {
+        self.used = 0;
+        self.last.clear();
+        self.all.truncate(SPARE_MAX);
+    }
+}
+
+/// The events of a block.
+pub(crate) fn entries(first: i64, bytes: &[u8]) -> impl Iterator<Item = Result<Entry<'_>>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let read = postcard::take_from_bytes::<Entry<'_>>(rest);
+        Some(read.map_err(no_block).map(|(entry, behind)| {
+            rest = behind;
+            Entry { id: entry.id.wrapping_add(first.cast_unsigned()), ..entry }
+        }))
+    })
+    // What makes no sense has no end either.
+    .scan(false, |ended, entry| {
+        let is_after = std::mem::replace(ended, entry.is_err());
+        (!is_after).then_some(entry)
+    })
+}
+
+fn no_block(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::FromSqlConversionFailure(0, Type::Blob, error.into())
+}
+
+/// Goes through a history's events between two ids, both included, from one end on, for as long as it may go on.
+pub(crate) fn walk(
+    db: &Connection,
+    history: i64,
+    ids: &RangeInclusive<i64>,
+    from_end: bool,
+    mut visit: impl FnMut(Entry<'_>) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    let (low, high) = (*ids.start(), *ids.end());
+    let mut find = db.prepare_cached(if from_end {
+        "SELECT first, events FROM block WHERE history = ?1 AND first <= ?3 ORDER BY first DESC"
+    } else {
+        "SELECT first, events FROM block WHERE history = ?1 AND first <= ?3 AND first >= \
+         ifnull((SELECT max(first) FROM block WHERE history = ?1 AND first <= ?2), 0) ORDER BY first"
+    })?;
+    let mut rows = find.query(params![history, low, high])?;
+    while let Some(row) = rows.next()? {
+        let (first, bytes) = (row.get(0)?, row.get_ref(1)?.as_blob()?);
+        let mut found = entries(first, bytes).collect::<Result<Vec<_>>>()?;
+        if from_end {
+            found.reverse();
+        }
+        for entry in found {
+            let id = entry.number();
+            if from_end && id < low {
+                return Ok(());
+            }
+            if ids.contains(&id) && visit(entry)?.is_break() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// In which block of a history an event is, if it is there.
+pub(crate) fn of(db: &Connection, history: i64, event: i64) -> Result<Option<i64>> {
+    let mut find = db.prepare_cached("SELECT max(first) FROM block WHERE history = ?1 AND first <= ?2")?;
+    find.query_row(params![history, event], |row| row.get(0))
+}
+
+/// Removes events of a block, and their words; how many. Those that go are in the order of their ids.
+pub(crate) fn remove(
+    change: &Connection,
+    first: i64,
+    mut goes: impl FnMut(&Entry<'_>) -> bool,
+) -> Result<usize> {
+    let mut find = change.prepare_cached("SELECT history, events FROM block WHERE first = ?1")?;
+    let found = find.query_row([first], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)));
+    let Some((history, bytes)) = found.optional()? else { return Ok(0) };
+    let mut left = Block::default();
+    left.begin(history, first.cast_unsigned());
+    let mut gone = Vec::new();
+    for entry in entries(first, &bytes) {
+        let entry = entry?;
+        if goes(&entry) {
+            gone.push(entry);
+        } else {
+            left.push(&entry)?;
+        }
+    }
+    let Some(newest) = gone.last() else { return Ok(0) };
+    // Ids must not be given again, even if this was the last.
+    let mut note =
+        change.prepare_cached("UPDATE note SET value = max(value, ?1) WHERE key = 'last_event'")?;
+    note.execute([newest.number()])?;
+    remove_words(change, first, &gone)?;
+    if left.count == 0 {
+        change.prepare_cached("DELETE FROM block WHERE first = ?1")?.execute([first])?;
+    } else {
+        let mut update =
+            change.prepare_cached("UPDATE block SET last = ?2, count = ?3, events = ?4 WHERE first = ?1")?;
+        update.execute(params![first, left.last.cast_signed(), left.count, left.bytes])?;
+    }
+    Ok(gone.len())
+}
+
+/// Enters the words of some events, in the blocks that come next; whether there were any.
+pub(crate) fn enter_words(change: &Connection, events: u32) -> Result<bool> {
+    let upto = words_upto(change)?;
+    let mut next = change
+        .prepare_cached("SELECT first, history, count, events FROM block WHERE first > ?1 ORDER BY first")?;
+    let mut words = change.prepare_cached("INSERT INTO words (rowid, text) VALUES (?1, ?2)")?;
+    let mut said = change.prepare_cached("INSERT INTO said (event, history) VALUES (?1, ?2)")?;
+    let (mut entered, mut end) = (0, None);
+    let mut rows = next.query([upto])?;
+    while let Some(row) = rows.next()? {
+        let (first, history, count): (i64, i64, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if entered > 0 && entered + count > events {
+            break;
+        }
+        for entry in entries(first, row.get_ref(3)?.as_blob()?) {
+            let entry = entry?;
+            if entry.is_said() {
+                words.execute(params![entry.number(), entry.text])?;
+                said.execute([entry.number(), history])?;
+            }
+        }
+        (entered, end) = (entered + count, Some(first));
+    }
+    if let Some(end) = end {
+        change.execute("UPDATE note SET value = ?1 WHERE key = 'words_upto'", [end])?;
+    }
+    Ok(end.is_some())
+}
+
+/// Up to which block words are entered.
+fn words_upto(db: &Connection) -> Result<i64> {
+    let mut find = db.prepare_cached("SELECT value FROM note WHERE key = 'words_upto'")?;
+    find.query_row([], |row| row.get(0))
+}
+
+/// Of blocks that came later no word was entered.
+fn remove_words(change: &Connection, first: i64, gone: &[Entry<'_>]) -> Result<()> {
+    if first > words_upto(change)? {
+        return Ok(());
+    }
+    let mut words =
+        change.prepare_cached("INSERT INTO words (words, rowid, text) VALUES ('delete', ?1, ?2)")?;
+    let mut said = change.prepare_cached("DELETE FROM said WHERE event = ?1")?;
+    for entry in gone.iter().filter(|entry| entry.is_said()) {
+        words.execute(params![entry.number(), entry.text])?;
+        said.execute([entry.number()])?;
+    }
+    Ok(())
+}
+
+/// Looks whether every block is what it says it is; what the first that isn't is not.
+pub(crate) fn check(db: &Connection) -> Result<Option<String>> {
+    let mut find = db.prepare("SELECT first, last, count, events FROM block")?;
+    let mut rows = find.query([])?;
+    while let Some(row) = rows.next()? {
+        let (first, last, count): (i64, i64, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let read = row.get_ref(3)?.as_blob().map_err(Error::from).and_then(|events| {
+            let ids = entries(first, events).map(|entry| entry.map(|entry| entry.number()));
+            ids.collect::<Result<Vec<i64>>>()
+        });
+        let is_sound = read.is_ok_and(|ids| {
+            ids.len() == count as usize
+                && ids.is_sorted_by(|one, next| one < next)
+                && ids.first().is_some_and(|id| *id >= first)
+                && ids.last() == Some(&last)
+        });
+        if !is_sound {
+            return Ok(Some(format!("the events from {first:016x} on make no sense")));
+        }
+    }
+    Ok(None)
+}
+
+/// Makes blocks of events that are a row each, as they were up to version 7.
+pub(crate) fn of_rows(change: &Connection) -> Result<()> {
+    let upto = words_upto(change)?;
+    let mut find = change
+        .prepare("SELECT id, kind, face, whom, text, tags, seams, history FROM event ORDER BY history, id")?;
+    let mut rows = find.query([])?;
+    let mut blocks = Blocks::default();
+    let mut before = None;
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        let history = row.get(7)?;
+        // A block has all of its words entered or none; and there may be more than the memory holds.
+        let now = Some((history, id > upto));
+        if std::mem::replace(&mut before, now) != now || blocks.used == SPARE_MAX {
+            blocks.enter(change)?;
+        }
+        let entry = Entry {
+            id: id.cast_unsigned(),
+            kind: row.get(1)?,
+            face: row.get(2)?,
+            whom: row.get(3)?,
+            text: row.get_ref(4)?.as_str()?,
+            tags: row.get_ref(5)?.as_str_or_null()?,
+            seams: row.get_ref(6)?.as_str_or_null()?.map(Cow::Borrowed),
+        };
+        blocks.push(history, &entry)?;
+    }
+    blocks.enter(change)?;
+    change.execute_batch("DROP TABLE event")
+}
