@@ -30,10 +30,12 @@ const IDLE: Duration = Duration::from_secs(1);
 /// If there never is, some of it is done so often all the same, in so many steps.
 const TIDIED_EVERY: Duration = Duration::from_millis(250);
 const TIDIED_STEPS: usize = 5;
+/// When more comes in that time, words can't keep up anyway and wait until it is calmer, but for a step.
+const CALM_MAX: usize = 500;
 /// A disk that takes longer is left to a thread.
 const QUICK: Duration = Duration::from_millis(50);
 /// Messages in the log that are enough to enter them: the more at a time, the less each costs.
-const ENTERED_AT: usize = 1024;
+const ENTERED_AT: usize = 4 * 1024;
 /// With so many, nothing more is appended before they are entered.
 const LOGGED_MAX: usize = 16 * 1024;
 /// With less room on the disk everything is kept in the database at once: what the log has must have room there too.
@@ -42,7 +44,7 @@ const ROOM_MIN: u64 = 64 * 1024 * 1024;
 const SEARCH_STEPS_MAX: usize = 200;
 const WORDS_FAILED: &str = "words for searching can't be entered";
 /// What is entered until SQLite's log is moved into the database's file.
-const CHECKPOINT_EVERY: usize = 10_000;
+const CHECKPOINT_EVERY: usize = 40_000;
 
 /// The thread's side.
 #[derive(Debug)]
@@ -53,6 +55,8 @@ struct Keeper {
     erasings: Erasings,
     /// What was entered since SQLite's log was last moved.
     entered: usize,
+    /// What was entered since this last tidied up.
+    fresh: usize,
     /// Whether the disk has room enough to use the log.
     is_roomy: bool,
     /// When something was last kept.
@@ -64,7 +68,7 @@ struct Keeper {
 pub(crate) fn run(shared: &Shared, writer: Writer, log: CommitLog) {
     let (kept, tidied) = (Instant::now(), Instant::now());
     let (sealed, erasings) = (Sealed::default(), Erasings::default());
-    let mut keeper = Keeper { writer, sealed, erasings, entered: 0, is_roomy: true, kept, tidied };
+    let mut keeper = Keeper { writer, sealed, erasings, entered: 0, fresh: 0, is_roomy: true, kept, tidied };
     *shared.journal.log() = Some(log);
     keeper.learn(shared, true, None);
     let mut patience = IDLE;
@@ -174,16 +178,21 @@ impl Keeper {
         }
         let tried = self.writer.enter(self.sealed.logged(), kept(turns));
         if tried.is_ok() {
-            self.entered += kept(turns).count();
+            self.count_entered(kept(turns).count());
             self.empty();
             self.release(log);
         }
         Some(tried)
     }
 
+    fn count_entered(&mut self, count: usize) {
+        self.entered += count;
+        self.fresh += count;
+    }
+
     /// What was sealed is entered.
     fn empty(&mut self) {
-        self.entered += self.sealed.logged().len();
+        self.count_entered(self.sealed.logged().len());
         if let Err(error) = self.sealed.empty() {
             tracing::warn!(%error, "the commit log can't be emptied");
         }
@@ -260,11 +269,12 @@ impl Keeper {
         }
         if self.kept.elapsed() >= IDLE {
             tidy_up(shared, &mut self.writer, |_| shared.journal.is_quiet());
-            self.tidied = Instant::now();
+            (self.tidied, self.fresh) = (Instant::now(), 0);
             return IDLE;
         }
         if is_due {
-            tidy_up(shared, &mut self.writer, |steps| steps < TIDIED_STEPS);
+            let most = if std::mem::take(&mut self.fresh) > CALM_MAX { 1 } else { TIDIED_STEPS };
+            tidy_up(shared, &mut self.writer, |steps| steps < most);
             self.tidied = Instant::now();
         }
         TIDIED_EVERY

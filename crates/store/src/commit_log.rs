@@ -6,7 +6,7 @@
 //!
 //! A file begins with what it is, the version of its format, and the number by which it knows its database: if that is
 //! moved away, its log is nobody else's. A record is its length and its CRC-32, four bytes each, the lowest first, and what
-//! [`Record`] says.
+//! [`Line`] says.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use hub::{EventId, Kept, Kind};
 
-use crate::record::Record;
+use crate::record::{Line, Named, Numbers, Record, Said};
 use crate::{Durability, FILE_NAME, StoreError};
 
 /// The files' names: the database's, and this.
@@ -23,7 +23,9 @@ pub(crate) const ENDINGS: [&str; 2] = ["-log-1", "-log-2"];
 const MAGIC: [u8; 7] = *b"polylog";
 /// What was once released can be read for ever: a program that is newer than the one that was killed takes in what that
 /// has left.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// Who has said what where stood in every record.
+const FIRST_FORMAT: u8 = 1;
 const HEADER: usize = 16;
 /// Bytes of a record before what it says.
 const HEAD: usize = 8;
@@ -69,11 +71,12 @@ impl Logged {
         self.count = count;
     }
 
-    fn push(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
+    fn push(&mut self, line: &Line<'_>) -> Result<(), StoreError> {
         let start = self.bytes.len();
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.extend([0; HEAD]);
-        self.bytes = record.write(bytes).map_err(|error| StoreError::Output(io::Error::other(error)))?;
+        let bytes = postcard::to_extend(line, bytes);
+        self.bytes = bytes.map_err(|error| StoreError::Output(io::Error::other(error)))?;
         let framed = self.bytes.get_mut(start..).and_then(|framed| framed.split_first_chunk_mut::<HEAD>());
         if let Some((head, said)) = framed {
             let (at_length, at_sum) = head.split_at_mut(HEAD / 2);
@@ -81,11 +84,11 @@ impl Logged {
             at_length.copy_from_slice(&u32::try_from(said.len()).unwrap_or(u32::MAX).to_le_bytes());
             at_sum.copy_from_slice(&crc32fast::hash(said).to_le_bytes());
         }
-        self.count += 1;
+        self.count += usize::from(matches!(line, Line::Event(..)));
         Ok(())
     }
 
-    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         let mut rest = self.bytes.as_slice();
         let framed = std::iter::from_fn(move || {
             let (said, after) = split(rest)?;
@@ -94,8 +97,15 @@ impl Logged {
         });
         // They were written or looked through by this process.
         framed.filter_map(|said| {
-            Record::read(said).inspect_err(|error| tracing::error!(%error, "a record makes no sense")).ok()
+            postcard::from_bytes(said)
+                .inspect_err(|error| tracing::error!(%error, "a record makes no sense"))
+                .ok()
         })
+    }
+
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        let mut named = Named::default();
+        self.lines().filter_map(move |line| Record::of_line(&mut named, line).ok().flatten())
     }
 }
 
@@ -108,6 +118,8 @@ pub struct CommitLog {
     next: Option<Page>,
     /// What is in the files and nobody has sealed.
     held: Logged,
+    /// The numbers that stand for people and places in that.
+    numbers: Numbers,
     durability: Durability,
 }
 
@@ -148,7 +160,8 @@ impl CommitLog {
     /// Opens the files in a folder; makes them if they aren't there. What is in them has been entered.
     pub(crate) fn open(folder: &Path, durability: Durability, database: i64) -> Result<Self, StoreError> {
         let [first, second] = paths(folder).map(|path| Page::open(path, database));
-        Ok(Self { current: first?, next: Some(second?), held: Logged::default(), durability })
+        let (held, numbers) = (Logged::default(), Numbers::default());
+        Ok(Self { current: first?, next: Some(second?), held, numbers, durability })
     }
 
     /// Whether something can be kept here: what is new and was said or done. Everything else changes what is there, and
@@ -165,22 +178,32 @@ impl CommitLog {
     pub fn append<'k>(&mut self, batch: impl IntoIterator<Item = &'k Kept>) -> Result<(), StoreError> {
         let Logged { count, ref bytes } = self.held;
         let before = bytes.len();
-        let add =
-            || batch.into_iter().filter_map(Record::of_kept).try_for_each(|record| self.held.push(&record));
-        let done = add().and_then(|()| {
+        let Self { held, numbers, .. } = self;
+        let mut said = batch.into_iter().filter_map(Said::of_kept);
+        let added = said.try_for_each(|said| numbers.lines(&said, |line| held.push(line)));
+        let done = added.and_then(|()| {
             let fresh = self.held.bytes.get(before..).unwrap_or_default();
             self.current.append(fresh, self.durability)
         });
         if done.is_err() {
             self.held.cut(before, count);
+            // Some may stand for who was in what is cut off.
+            self.numbers.clear();
         }
         done
     }
 
-    /// Makes writing fail from now on.
+    /// Makes writing fail until the file that was there is put back.
     #[cfg(test)]
-    pub(crate) fn break_file(&mut self, path: &Path) {
-        self.current.file = File::open(path).expect("the file is there");
+    pub(crate) fn break_file(&mut self, path: &Path) -> File {
+        let broken = File::open(path).expect("the file is there");
+        std::mem::replace(&mut self.current.file, broken)
+    }
+
+    /// Puts back what [`CommitLog::break_file`] has taken.
+    #[cfg(test)]
+    pub(crate) fn mend_file(&mut self, file: File) {
+        self.current.file = file;
     }
 
     /// How many are waiting to be entered.
@@ -202,6 +225,7 @@ impl CommitLog {
             return;
         }
         into.logged.take_all_of(&mut self.held);
+        self.numbers.clear();
         if let Some(next) = self.next.take() {
             into.page = Some(std::mem::replace(&mut self.current, next));
         }
@@ -242,7 +266,7 @@ impl Page {
             let found = fs::read(&path).or_else(|error| {
                 if error.kind() == io::ErrorKind::NotFound { Ok(Vec::new()) } else { Err(error) }
             })?;
-            if found.len() > HEADER && !found.starts_with(&header(database)) {
+            if found.len() > HEADER && !found.starts_with(&header(FORMAT, database)) {
                 let mut aside = path.clone().into_os_string();
                 aside.push(".other");
                 fs::rename(&path, &aside)?;
@@ -251,7 +275,7 @@ impl Page {
             }
             let file = options.open(&path)?;
             file.set_len(0)?;
-            (&file).write_all(&header(database))?;
+            (&file).write_all(&header(FORMAT, database))?;
             Ok(file)
         };
         match open() {
@@ -299,10 +323,10 @@ impl Page {
     }
 }
 
-fn header(database: i64) -> [u8; HEADER] {
+fn header(format: u8, database: i64) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     let (what, number) = header.split_at_mut(MAGIC.len() + 1);
-    what.copy_from_slice(&[MAGIC.as_slice(), &[FORMAT]].concat());
+    what.copy_from_slice(&[MAGIC.as_slice(), &[format]].concat());
     number.copy_from_slice(&database.to_le_bytes());
     header
 }
@@ -328,17 +352,24 @@ pub(crate) fn read(folder: &Path, database: i64, after: EventId) -> Result<Logge
         let damaged = |what: String| StoreError::Damaged { path: path.clone(), what };
         match head.split_at(MAGIC.len()) {
             (what, _) if what != MAGIC => return Err(damaged("it is no log of Polylogue".to_owned())),
-            (_, &[found, ..]) if found != FORMAT => {
+            (_, &[found, ..]) if !(FIRST_FORMAT..=FORMAT).contains(&found) => {
                 let (path, found, known) = (path.clone(), found.into(), FORMAT.into());
                 return Err(StoreError::TooNew { path, found, known });
             }
-            // It belongs to another database.
-            _ if *head != header(database) => continue,
             _ => {}
         }
+        let format = head[MAGIC.len()];
+        if *head != header(format, database) {
+            // It belongs to another database.
+            continue;
+        }
+        let mut named = Named::default();
         while let Some((said, behind)) = next(rest) {
-            let record = Record::read(said);
-            records.push(record.map_err(|error| damaged(format!("a record makes no sense: {error}")))?);
+            let record = match format {
+                FIRST_FORMAT => Record::first(said).map(Some),
+                _ => postcard::from_bytes(said).and_then(|line| Record::of_line(&mut named, line)),
+            };
+            records.extend(record.map_err(|error| damaged(format!("a record makes no sense: {error}")))?);
             rest = behind;
         }
         if !rest.is_empty() {
@@ -349,7 +380,8 @@ pub(crate) fn read(folder: &Path, database: i64, after: EventId) -> Result<Logge
     }
     records.sort_by_key(Record::id);
     let mut found = Logged::default();
-    records.iter().filter(|record| record.id() > after).try_for_each(|record| found.push(record))?;
+    let mut left = records.iter().filter(|record| record.id() > after).flat_map(Record::lines);
+    left.try_for_each(|line| found.push(&line))?;
     Ok(found)
 }
 

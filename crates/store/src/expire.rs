@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 
 use hub::EventId;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use rustc_hash::FxHashMap;
 
-use crate::record::Record;
 use crate::{StoreError, Writer, block};
 
 /// Messages that one step removes at most: nobody may wait long.
@@ -29,7 +28,7 @@ pub struct Retention {
 pub(crate) struct Expiry {
     retention: Retention,
     /// By how much rooms have grown since they were looked at.
-    grown: FxHashMap<String, usize>,
+    grown: FxHashMap<i64, usize>,
     /// Rooms to look at.
     due: VecDeque<i64>,
     /// The one that is looked at.
@@ -51,15 +50,16 @@ struct Walk {
 }
 
 impl Expiry {
-    /// Something is going to be entered.
-    pub(crate) fn note(&mut self, record: &Record<'_>) {
-        let Record { history, room, .. } = *record;
-        if self.retention.messages_per_room > 0 && !room.is_empty() {
-            match self.grown.get_mut(history) {
-                Some(count) => *count += 1,
-                None => drop(self.grown.insert(history.to_owned(), 1)),
-            }
+    /// Something is going to be entered in a room.
+    pub(crate) fn note(&mut self, room: i64) {
+        if self.retention.messages_per_room > 0 {
+            *self.grown.entry(room).or_default() += 1;
         }
+    }
+
+    /// What was going to be entered is not: rooms may have other numbers.
+    pub(crate) fn begin_again(&mut self) {
+        *self = Self { retention: self.retention, ..Self::default() };
     }
 
     /// Which room to look at next. One that has grown by less than a hundredth can wait.
@@ -70,10 +70,7 @@ impl Expiry {
             self.begun = true;
         } else if self.due.is_empty() {
             let enough = (self.retention.messages_per_room / 100).max(1);
-            let mut find = db.prepare_cached("SELECT id FROM history WHERE key = ?1")?;
-            for (key, _) in self.grown.extract_if(|_, count| *count >= enough) {
-                self.due.extend(find.query_row([key], |row| row.get::<_, i64>(0)).optional()?);
-            }
+            self.due.extend(self.grown.extract_if(|_, count| *count >= enough).map(|(room, _)| room));
         }
         Ok(self.due.pop_front())
     }

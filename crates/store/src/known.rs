@@ -1,13 +1,12 @@
 //! Events entered in the database, and the numbers that people and histories have there.
 
-use std::borrow::Cow;
-
 use hub::EventId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use rustc_hash::FxHashMap;
 
 use crate::block::{Blocks, Entry};
-use crate::record::{Face, Record};
+use crate::expire::Expiry;
+use crate::record::{Face, Line, Named, Place, Said};
 
 /// People and histories whose numbers are remembered; beyond that they are looked up again.
 const REMEMBERED_MAX: usize = 16 * 1024;
@@ -24,36 +23,78 @@ pub(crate) struct Known {
 /// Enters events, and remembers the last.
 pub(crate) struct Entering<'c> {
     change: &'c Connection,
+    known: &'c mut Known,
     blocks: &'c mut Blocks,
+    expiry: &'c mut Expiry,
+    /// The database's numbers for the log's; of a place also whether it is a room.
+    named: Named<i64, (i64, bool)>,
     last: EventId,
 }
 
 impl<'c> Entering<'c> {
     /// Begins, in a transaction.
-    pub(crate) fn new(change: &'c Connection, blocks: &'c mut Blocks) -> Self {
-        Self { change, blocks, last: EventId::default() }
+    pub(crate) fn new(
+        change: &'c Connection,
+        known: &'c mut Known,
+        blocks: &'c mut Blocks,
+        expiry: &'c mut Expiry,
+    ) -> Self {
+        Self { change, known, blocks, expiry, named: Named::default(), last: EventId::default() }
     }
 
-    /// Takes one to be entered.
-    pub(crate) fn push(&mut self, known: &mut Known, record: &Record<'_>) -> rusqlite::Result<()> {
-        let Record { id, kind, text, tags, ref seams, .. } = *record;
-        let history = known.history(self.change, record.history, record.room, &record.parties)?;
-        let face = known.face(self.change, &record.from)?;
-        let whom = record.whom.as_ref().map(|whom| known.face(self.change, whom)).transpose()?;
-        let seams = seams.as_deref().map(Cow::Borrowed);
-        self.blocks.push(history, &Entry { id, kind, face, whom, text, tags, seams })?;
-        self.last = self.last.max(record.id());
+    /// Takes what is to be entered.
+    pub(crate) fn push(&mut self, said: &Said<'_>) -> rusqlite::Result<()> {
+        let place = self.place(&said.place())?;
+        let face = self.known.face(self.change, &said.from())?;
+        let whom = said.whom().map(|whom| self.known.face(self.change, &whom)).transpose()?;
+        self.push_entry(place, &said.entry(face, whom))
+    }
+
+    /// Takes what the log has.
+    pub(crate) fn push_line(&mut self, line: Line<'_>) -> rusqlite::Result<()> {
+        match line {
+            Line::Face(number, face) => {
+                let face = self.known.face(self.change, &face)?;
+                self.named.face(number, face);
+            }
+            Line::Place(number, place) => {
+                let place = self.place(&place)?;
+                self.named.place(number, place);
+            }
+            Line::Event(place, entry) => {
+                let found = self.named.of(place, &entry);
+                let (place, face, whom) = found.ok_or(rusqlite::Error::InvalidQuery)?;
+                self.push_entry(place, &Entry { face, whom, ..entry })?;
+            }
+        }
         Ok(())
     }
 
-    /// Enters those that were taken.
-    pub(crate) fn enter(&mut self) -> rusqlite::Result<()> {
-        self.blocks.enter(self.change)
+    fn place(&mut self, place: &Place<'_>) -> rusqlite::Result<(i64, bool)> {
+        let Place { history, room, ref parties } = *place;
+        Ok((self.known.history(self.change, history, room, parties)?, !room.is_empty()))
+    }
+
+    fn push_entry(&mut self, (history, is_room): (i64, bool), entry: &Entry<'_>) -> rusqlite::Result<()> {
+        if is_room {
+            self.expiry.note(history);
+        }
+        self.last = self.last.max(EventId::from_bits(entry.id));
+        self.blocks.push(history, entry)
+    }
+
+    /// What changes what is there already comes after what was taken before it.
+    pub(crate) fn change(
+        &mut self,
+        act: impl FnOnce(&Connection, &mut Known) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        self.blocks.enter(self.change)?;
+        act(self.change, self.known)
     }
 
     /// Ends; nothing up to the last needs to be looked for in the log any more.
-    pub(crate) fn end(mut self) -> rusqlite::Result<()> {
-        self.enter()?;
+    pub(crate) fn end(self) -> rusqlite::Result<()> {
+        self.blocks.enter(self.change)?;
         if self.last > EventId::default() {
             let mut note = self
                 .change

@@ -1,30 +1,28 @@
-//! What is kept of an event: a row of the database, and a record of the commit log.
+//! What is kept of an event, and how the commit log has it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use hub::{Actor, Card, Event, EventId, HistoryKey, Kept, Kind, Namespace, Party, Scope, Style};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use crate::block::Entry;
 use crate::row::kind;
 
-/// An event, if it is of a kind that is kept as one.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Record<'r> {
-    pub(crate) id: u64,
-    /// The key of its history.
-    pub(crate) history: &'r str,
-    /// The room's name as people write it; empty: it is private.
-    pub(crate) room: &'r str,
-    /// Whose conversation it is, if it is one.
-    #[serde(borrow)]
-    pub(crate) parties: SmallVec<[&'r str; 2]>,
-    pub(crate) kind: u8,
-    pub(crate) from: Face<'r>,
-    pub(crate) whom: Option<Face<'r>>,
-    pub(crate) text: &'r str,
-    pub(crate) tags: Option<&'r str>,
-    pub(crate) seams: Option<Cow<'r, str>>,
+/// An event, if it is of a kind that is kept as one, as the hub has it.
+pub(crate) struct Said<'r> {
+    history: &'r HistoryKey,
+    parties: &'r [Party],
+    room: &'r str,
+    from: &'r Arc<Card>,
+    whom: Option<&'r Arc<Card>>,
+    id: u64,
+    kind: u8,
+    text: &'r str,
+    tags: Option<&'r str>,
+    seams: Option<Cow<'r, str>>,
 }
 
 /// A person as it looked: the columns of its row.
@@ -40,8 +38,58 @@ pub(crate) struct Face<'r> {
     pub(crate) bot: bool,
 }
 
+/// A history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place<'r> {
+    /// Its key.
+    pub(crate) history: &'r str,
+    /// The room's name as people write it; empty: it is private.
+    pub(crate) room: &'r str,
+    /// Whose conversation it is, if it is one.
+    #[serde(borrow)]
+    pub(crate) parties: SmallVec<[&'r str; 2]>,
+}
+
+/// A record of the log. People and places have numbers there, and stand there once before they are needed; a number that is
+/// given again is somebody else's from then on.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Line<'r> {
+    /// Who has a number.
+    Face(u32, #[serde(borrow)] Face<'r>),
+    /// What place has a number.
+    Place(u32, #[serde(borrow)] Place<'r>),
+    /// An event: its place, and what a block has of it, but with the log's numbers.
+    Event(u32, #[serde(borrow)] Entry<'r>),
+}
+
+/// An event with all that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Record<'r> {
+    pub(crate) place: Place<'r>,
+    pub(crate) from: Face<'r>,
+    pub(crate) whom: Option<Face<'r>>,
+    /// With no numbers.
+    pub(crate) entry: Entry<'r>,
+}
+
+/// A record of the log as its first format had it.
+#[derive(Deserialize)]
+struct First<'r> {
+    id: u64,
+    history: &'r str,
+    room: &'r str,
+    #[serde(borrow)]
+    parties: SmallVec<[&'r str; 2]>,
+    kind: u8,
+    from: Face<'r>,
+    whom: Option<Face<'r>>,
+    text: &'r str,
+    tags: Option<&'r str>,
+    seams: Option<Cow<'r, str>>,
+}
+
 impl<'r> Face<'r> {
-    fn of(card: &'r Card) -> Self {
+    pub(crate) fn of(card: &'r Card) -> Self {
         Self {
             name: card.name().as_str(),
             nick: card.wire_name(Namespace::Irc),
@@ -54,9 +102,17 @@ impl<'r> Face<'r> {
     }
 }
 
-impl<'r> Record<'r> {
-    /// The record of an event.
-    pub(crate) fn of(history: &'r HistoryKey, parties: &'r [Party], event: &'r Event) -> Option<Self> {
+impl<'r> Said<'r> {
+    /// Something that is to be kept, if it is new and was said or done. The rest changes what is there already, and has to
+    /// find it.
+    pub(crate) fn of_kept(kept: &'r Kept) -> Option<Self> {
+        match kept {
+            Kept::Event { history, parties, event } => Self::of(history, parties, event),
+            _ => None,
+        }
+    }
+
+    fn of(history: &'r HistoryKey, parties: &'r [Party], event: &'r Event) -> Option<Self> {
         let (from, scope, kind, text) = match &event.kind {
             Kind::Message { from, scope, text, style, .. } => {
                 let kind = match style {
@@ -87,44 +143,151 @@ impl<'r> Record<'r> {
             Kind::Tags { tags, .. } => (Some(&**tags), None),
             _ => (None, None),
         };
-        Some(Self {
-            id: event.id.bits(),
-            history: history.as_str(),
-            room,
-            parties: parties.iter().map(Party::as_str).collect(),
-            kind,
-            from: Face::of(from),
-            whom: whom.map(|whom| Face::of(whom)),
-            text,
-            tags,
-            seams: seams.map(|seams| {
-                let seams: Vec<String> = seams.iter().map(usize::to_string).collect();
-                seams.join(",").into()
-            }),
-        })
+        let seams = seams.map(|seams| {
+            let seams: Vec<String> = seams.iter().map(usize::to_string).collect();
+            seams.join(",").into()
+        });
+        Some(Self { history, parties, room, from, whom, id: event.id.bits(), kind, text, tags, seams })
     }
 
-    /// The record of something that is to be kept, if it is new and was said or done. The rest changes what is there
-    /// already, and has to find it.
-    pub(crate) fn of_kept(kept: &'r Kept) -> Option<Self> {
-        match kept {
-            Kept::Event { history, parties, event } => Self::of(history, parties, event),
-            _ => None,
-        }
+    pub(crate) fn place(&self) -> Place<'r> {
+        let Self { history, parties, room, .. } = *self;
+        Place { history: history.as_str(), room, parties: parties.iter().map(Party::as_str).collect() }
     }
 
-    /// Appends it as the log has it.
-    pub(crate) fn write(&self, out: Vec<u8>) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_extend(self, out)
+    pub(crate) fn from(&self) -> Face<'r> {
+        Face::of(self.from)
     }
 
-    /// What the log has.
-    pub(crate) fn read(bytes: &'r [u8]) -> Result<Self, postcard::Error> {
-        postcard::from_bytes(bytes)
+    pub(crate) fn whom(&self) -> Option<Face<'r>> {
+        self.whom.map(|whom| Face::of(whom))
     }
 
-    /// The event's id.
+    /// What a block has of it.
+    pub(crate) fn entry(&self, face: i64, whom: Option<i64>) -> Entry<'r> {
+        let Self { id, kind, text, tags, ref seams, .. } = *self;
+        Entry { id, kind, face, whom, text, tags, seams: seams.clone() }
+    }
+}
+
+/// Numbers that people and places have in what is appended to a log.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    /// By where they are in memory, which is theirs for as long as they are here.
+    faces: FxHashMap<usize, (Arc<Card>, u32)>,
+    places: FxHashMap<HistoryKey, u32>,
+}
+
+impl Numbers {
+    /// The lines that an event comes to.
+    pub(crate) fn lines<E>(
+        &mut self,
+        said: &Said<'_>,
+        mut line: impl FnMut(&Line<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut face = |card: &Arc<Card>| {
+            let next = number(self.faces.len());
+            let address = Arc::as_ptr(card).addr();
+            let (_, known) = self.faces.entry(address).or_insert_with(|| (card.clone(), next));
+            let number = *known;
+            if number == next {
+                line(&Line::Face(number, Face::of(card)))?;
+            }
+            Ok(number)
+        };
+        let from = face(said.from)?;
+        let whom = said.whom.map(face).transpose()?;
+        let next = number(self.places.len());
+        let place = match self.places.get(said.history) {
+            Some(place) => *place,
+            None => {
+                self.places.insert(said.history.clone(), next);
+                line(&Line::Place(next, said.place()))?;
+                next
+            }
+        };
+        line(&Line::Event(place, said.entry(from.into(), whom.map(Into::into))))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.faces.clear();
+        self.places.clear();
+    }
+}
+
+/// There is far less in a log than can be counted.
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// What stands for the numbers of a log that is read.
+#[derive(Debug)]
+pub(crate) struct Named<F, P> {
+    faces: FxHashMap<i64, F>,
+    places: FxHashMap<u32, P>,
+}
+
+impl<F, P> Default for Named<F, P> {
+    fn default() -> Self {
+        Self { faces: FxHashMap::default(), places: FxHashMap::default() }
+    }
+}
+
+impl<F: Clone, P: Clone> Named<F, P> {
+    pub(crate) fn face(&mut self, number: u32, face: F) {
+        self.faces.insert(number.into(), face);
+    }
+
+    pub(crate) fn place(&mut self, number: u32, place: P) {
+        self.places.insert(number, place);
+    }
+
+    /// The place of an event, who has said it, and to whom; nothing: a number is nobody's.
+    pub(crate) fn of(&self, place: u32, entry: &Entry<'_>) -> Option<(P, F, Option<F>)> {
+        let whom = match entry.whom {
+            Some(whom) => Some(self.faces.get(&whom)?.clone()),
+            None => None,
+        };
+        Some((self.places.get(&place)?.clone(), self.faces.get(&entry.face)?.clone(), whom))
+    }
+}
+
+impl<'r> Record<'r> {
     pub(crate) fn id(&self) -> EventId {
-        EventId::from_bits(self.id)
+        EventId::from_bits(self.entry.id)
+    }
+
+    /// A line, after those before it, if that is an event; an error if it makes no sense.
+    pub(crate) fn of_line(
+        named: &mut Named<Face<'r>, Place<'r>>,
+        line: Line<'r>,
+    ) -> Result<Option<Self>, postcard::Error> {
+        match line {
+            Line::Face(number, face) => named.face(number, face),
+            Line::Place(number, place) => named.place(number, place),
+            Line::Event(place, entry) => {
+                let (place, from, whom) = named.of(place, &entry).ok_or(postcard::Error::SerdeDeCustom)?;
+                return Ok(Some(Self { place, from, whom, entry: Entry { face: 0, whom: None, ..entry } }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a log of the first format has.
+    pub(crate) fn first(bytes: &'r [u8]) -> Result<Self, postcard::Error> {
+        let first = postcard::from_bytes(bytes)?;
+        let First { id, history, room, parties, kind, from, whom, text, tags, seams } = first;
+        let entry = Entry { id, kind, face: 0, whom: None, text, tags, seams };
+        Ok(Self { place: Place { history, room, parties }, from, whom, entry })
+    }
+
+    /// The lines that it comes to, whatever stands before them.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'r>> {
+        let Self { place, from, whom, entry } = self.clone();
+        let to = whom.map(|whom| Line::Face(1, whom));
+        let event = Entry { face: 0, whom: to.as_ref().map(|_| 1), ..entry };
+        [Some(Line::Place(0, place)), Some(Line::Face(0, from)), to, Some(Line::Event(0, event))]
+            .into_iter()
+            .flatten()
     }
 }

@@ -75,7 +75,7 @@ fn set_up(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
     db.pragma_update(None, "secure_delete", true)?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
-    db.pragma_update(None, "cache_size", -16 * 1024)?;
+    db.pragma_update(None, "cache_size", -4 * 1024)?;
     let _: i64 =
         db.query_row(&format!("PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}"), [], |row| row.get(0))?;
     db.set_prepared_statement_cache_capacity(64);

@@ -14,7 +14,7 @@ use crate::expire::Expiry;
 use crate::invitations;
 use crate::known::{Entering, Known, entered_upto, log_number};
 use crate::lock::Lock;
-use crate::record::Record;
+use crate::record::Said;
 use crate::rooms;
 use crate::{Checkpointer, CommitLog, Durability, FILE_NAME, Logged, Reader, StoreError, schema};
 
@@ -22,9 +22,9 @@ use crate::{Checkpointer, CommitLog, Durability, FILE_NAME, Logged, Reader, Stor
 const WORDS_AT_ONCE: u32 = 100;
 /// Messages of the log that are entered in one go: who shares a core with this is let in between, and doesn't wait for all
 /// of them.
-const YIELDS_EVERY: usize = 64;
+const YIELDS_EVERY: usize = 256;
 /// With more than so many it is behind, and hurries.
-const YIELDS_MAX: usize = 2 * 1024;
+const YIELDS_MAX: usize = 8 * 1024;
 
 /// What a server that starts has to know.
 #[derive(Debug)]
@@ -166,25 +166,17 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let Self { db, known, blocks, expiry, .. } = self;
         let done = all_or_nothing(db, |change| {
-            let mut entering = Entering::new(change, blocks);
-            for (count, record) in logged.records().enumerate() {
+            let mut entering = Entering::new(change, known, blocks, expiry);
+            for (count, line) in logged.lines().enumerate() {
                 if count % YIELDS_EVERY == 0 && logged.len() <= YIELDS_MAX {
                     thread::yield_now();
                 }
-                expiry.note(&record);
-                entering.push(known, &record)?;
+                entering.push_line(line)?;
             }
             for kept in batch {
-                match Record::of_kept(kept) {
-                    Some(record) => {
-                        expiry.note(&record);
-                        entering.push(known, &record)?;
-                    }
-                    None => {
-                        // It may be about these.
-                        entering.enter()?;
-                        change_by(change, known, kept)?;
-                    }
+                match Said::of_kept(kept) {
+                    Some(said) => entering.push(&said)?,
+                    None => entering.change(|change, known| change_by(change, known, kept))?,
                 }
             }
             entering.end()
@@ -193,6 +185,7 @@ impl Writer {
             // Numbers that were given and taken back.
             known.forget();
             blocks.clear();
+            expiry.begin_again();
         } else {
             known.forget_some();
         }
