@@ -125,6 +125,9 @@ pub(crate) struct Talk {
     /// How long to measure
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = positive)]
     pub(crate) seconds: f64,
+    /// How long to talk on after measuring: of several loads at once, so that all talk while any of them measures
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0, value_parser = pause)]
+    pub(crate) cooldown: f64,
     /// How long to wait, in the end, for what hasn't come yet
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = pause)]
     pub(crate) patience: f64,

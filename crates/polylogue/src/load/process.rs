@@ -18,6 +18,8 @@ pub(crate) struct Used {
     /// Seconds of processor time in the program and in the kernel.
     user_s: f64,
     system_s: f64,
+    /// Seconds that all processors of the machine were busy, with whatever.
+    machine_s: f64,
     /// Resident memory, in bytes.
     pub(crate) resident: u64,
 }
@@ -27,6 +29,7 @@ pub(crate) struct Used {
 pub(crate) struct Spent {
     pub(crate) user_s: f64,
     pub(crate) system_s: f64,
+    pub(crate) machine_s: f64,
     pub(crate) seconds: f64,
     pub(crate) resident_before: u64,
     pub(crate) resident_after: u64,
@@ -72,9 +75,19 @@ impl Process {
             at: Instant::now(),
             user_s: user / second,
             system_s: system / second,
+            machine_s: machine_ticks() / second,
             resident: pages * rustix::param::page_size() as u64,
         })
     }
+}
+
+/// How long the processors of the machine were not idle, all together.
+fn machine_ticks() -> f64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let fields = stat.lines().next().into_iter().flat_map(|line| line.split_whitespace().skip(1));
+    let ticks: Vec<f64> = fields.map_while(|ticks| ticks.parse().ok()).collect();
+    // user, nice, system, idle, waiting for a disk, two kinds of interrupts, stolen; guests are in the first two.
+    ticks.iter().enumerate().filter(|(field, _)| !matches!(field, 3 | 4 | 8..)).map(|(_, ticks)| ticks).sum()
 }
 
 impl Used {
@@ -83,6 +96,7 @@ impl Used {
         Spent {
             user_s: end.user_s - self.user_s,
             system_s: end.system_s - self.system_s,
+            machine_s: end.machine_s - self.machine_s,
             seconds: end.at.duration_since(self.at).as_secs_f64(),
             resident_before: self.resident,
             resident_after: end.resident,

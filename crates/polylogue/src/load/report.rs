@@ -82,6 +82,8 @@ pub(crate) struct Server {
     pub(crate) system_us_each: f64,
     /// How many processors it kept busy.
     pub(crate) cores_busy: f64,
+    /// How many processors were busy, with this or anything else.
+    pub(crate) machine_cores_busy: f64,
     /// Resident memory in bytes, before anything was done and at the end.
     pub(crate) resident_before: u64,
     pub(crate) resident_after: u64,
@@ -150,6 +152,7 @@ impl Server {
             user_us_each: each(spent.user_s),
             system_us_each: each(spent.system_s),
             cores_busy: (spent.user_s + spent.system_s) / spent.seconds.max(1e-9),
+            machine_cores_busy: spent.machine_s / spent.seconds.max(1e-9),
             resident_before: spent.resident_before,
             resident_after: spent.resident_after,
             resident_each: grown / connections.max(1) as f64,
@@ -232,12 +235,13 @@ impl Report {
             row(&format!("time of a {thing}"), &times.join(", "));
         }
         if let Some(server) = &self.server {
-            let Server { cpu_us_each, user_us_each, system_us_each, cores_busy, .. } = server;
+            let Server { cpu_us_each, user_us_each, system_us_each, .. } = server;
             let cpu = format!(
                 "{cpu_us_each:.2} µs: {user_us_each:.2} in the program, {system_us_each:.2} in the kernel"
             );
             row(&format!("server, CPU of a {thing}"), &cpu);
-            row("server, cores busy", &format!("{cores_busy:.2}"));
+            row("server, cores busy", &format!("{:.2}", server.cores_busy));
+            row("machine, cores busy", &format!("{:.2}", server.machine_cores_busy));
             let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / 1_048_576.0);
             let Server { resident_before, resident_after, resident_each, .. } = server;
             let (before, after) = (mib(*resident_before), mib(*resident_after));
@@ -265,6 +269,7 @@ mod tests {
         let spent = Spent {
             user_s: 0.001,
             system_s: 0.003,
+            machine_s: 0.75,
             seconds: 0.5,
             resident_before: 10 << 20,
             resident_after: 12 << 20,
@@ -293,6 +298,7 @@ fanout, irc+tmp: 1024 connections, 0.5 s
   time of a delivery            p50 100 µs, p90 3.0 s, p99 3.0 s, p99.9 3.0 s, max 3.0 s
   server, CPU of a delivery     1000.00 µs: 250.00 in the program, 750.00 in the kernel
   server, cores busy            0.01
+  machine, cores busy           1.50
   server, memory                10.0 MiB, then 12.0 MiB: 2048 bytes a connection
   typing                        3
   faults                        none

@@ -115,27 +115,32 @@ impl<'t> Conversation<'t> {
         let begun = Instant::now();
         let warm = begun + Duration::from_secs_f64(self.talk.warmup);
         let end = warm + Duration::from_secs_f64(self.talk.seconds);
-        let mut deadline = end;
-        let (mut used, mut measured_from): (Option<Used>, _) = (None, warm);
+        let silence = end + Duration::from_secs_f64(self.talk.cooldown);
+        let mut deadline = silence;
+        let mut measured_from: Option<(Instant, Option<Used>)> = None;
         let mut heard = Vec::new();
         let mut is_over = false;
         loop {
             let now = Instant::now();
-            if !is_over && !self.measuring && now >= warm {
+            if !is_over && measured_from.is_none() && now >= warm {
                 self.measuring = true;
-                measured_from = now;
-                used = process.map(Process::used).transpose()?;
+                measured_from = Some((now, process.map(Process::used).transpose()?));
             }
-            if !is_over && (now >= end || self.cut_off) {
-                is_over = true;
-                deadline = now + Duration::from_secs_f64(self.talk.patience);
+            if let Some((from, used)) = measured_from
+                && self.measuring
+                && (now >= end || self.cut_off)
+            {
                 self.measuring = false;
-                self.talked.seconds = now.duration_since(measured_from).as_secs_f64();
+                self.talked.seconds = now.duration_since(from).as_secs_f64();
                 if let (Some(process), Some(used)) = (process, used) {
                     // A server that is gone has nothing to look at.
                     let now = if self.cut_off { process.used().ok() } else { Some(process.used()?) };
                     self.talked.spent = now.map(|now| used.until(now));
                 }
+            }
+            if !is_over && (now >= silence || self.cut_off) {
+                is_over = true;
+                deadline = now + Duration::from_secs_f64(self.talk.patience);
             }
             let open: u64 = self.senders.iter().map(|sender| u64::from(sender.under_way())).sum();
             if is_over && (open == 0 || now >= deadline) {
@@ -259,8 +264,15 @@ impl<'t> Conversation<'t> {
 mod tests {
     use super::*;
 
-    const TALK: arguments::Talk =
-        arguments::Talk { window: 1, size: 64, rate: None, warmup: 0.0, seconds: 1.0, patience: 0.0 };
+    const TALK: arguments::Talk = arguments::Talk {
+        window: 1,
+        size: 64,
+        rate: None,
+        warmup: 0.0,
+        seconds: 1.0,
+        cooldown: 0.0,
+        patience: 0.0,
+    };
     const HEARER: Who = 1;
 
     /// Whoever is 0 says `count` things, and these are those that 1 hears.

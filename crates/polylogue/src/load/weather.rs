@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: &Weather) -> Result<Report, Failure> {
         rate: Some(*rate),
         warmup: *warmup,
         seconds: *seconds,
+        cooldown: 0.0,
         patience: PATIENCE_S,
     };
     let mut room = Room { talk, people, process, fleet };
