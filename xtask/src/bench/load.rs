@@ -1,18 +1,22 @@
-//! The load generator.
+//! The load generator, once or several times at once.
 
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::built;
 use super::running::{Running, confined};
-use super::servers::{Door, Doors};
+use super::servers::{BOTH, Door, Doors};
 use super::works::Work;
 use crate::sh::Outcome;
 
 /// How long a work may take beside the seconds it was given: a server that takes longer isn't waited for.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How long, in seconds, several loads talk before they measure and after it: all of them talk while any measures, if
+/// none begins later than another by more.
+const APART_MAX: f64 = 1.0;
 
 /// How the load is started.
 pub(super) struct Load {
@@ -33,7 +37,25 @@ impl Load {
         rate: Option<u64>,
         folder: &Path,
     ) -> Outcome<Value> {
-        let mut load = confined(core(), false);
+        let start = |room| self.start(work, doors, server, rate, room, folder);
+        let patience = PATIENCE + Duration::from_secs(self.seconds.into());
+        if work.rooms.is_empty() {
+            return what_it_says(start(None)?, patience);
+        }
+        let loads = work.rooms.iter().map(|room| start(Some(room))).collect::<Outcome<Vec<_>>>()?;
+        together(loads.into_iter().map(|load| what_it_says(load, patience)).collect::<Outcome<_>>()?)
+    }
+
+    fn start(
+        &self,
+        work: &Work,
+        doors: &Doors,
+        server: &Running,
+        rate: Option<u64>,
+        room: Option<&str>,
+        folder: &Path,
+    ) -> Outcome<Running> {
+        let mut load = confined(if room.is_some() { BOTH } else { core() }, false);
         load.arg(built("polylogue")).arg("load");
         load.args(work.arguments.first());
         load.args(doors.0.iter().map(Door::url));
@@ -44,18 +66,81 @@ impl Load {
         if let Some(rate) = rate {
             load.args(["--rate", &rate.to_string()]);
         }
+        if let Some(room) = room {
+            let apart = APART_MAX.to_string();
+            load.args(["--room", room, "--warmup", &apart, "--cooldown", &apart]);
+        }
         load.args(["--pid", &server.id().to_string(), "--json"]);
-        let mut load = Running::spawn("load", load, folder)?;
-        load.wait(PATIENCE + Duration::from_secs(self.seconds.into()))?;
-        let words = load.words();
-        // It may have had something to say before.
-        let object = words.find("\n{").map_or(0, |at| at + 1);
-        let said = words.get(object..).and_then(|words| serde_json::from_str::<Value>(words).ok());
-        said.filter(Value::is_object).ok_or_else(|| load.last_words())
+        let name = room.map_or_else(|| "load".to_owned(), |room| format!("load-{room}"));
+        Running::spawn(&name, load, folder)
     }
+}
+
+/// What a load says at its end.
+fn what_it_says(mut load: Running, patience: Duration) -> Outcome<Value> {
+    load.wait(patience)?;
+    let words = load.words();
+    // It may have had something to say before.
+    let object = words.find("\n{").map_or(0, |at| at + 1);
+    let said = words.get(object..).and_then(|words| serde_json::from_str::<Value>(words).ok());
+    said.filter(Value::is_object).ok_or_else(|| load.last_words())
+}
+
+/// What several loads at once say, as one: deliveries add up. What the server used in a second, each has measured in its
+/// own time, which is nearly the same.
+fn together(loads: Vec<Value>) -> Outcome<Value> {
+    let all = |pointer: &'static str| {
+        loads.iter().filter_map(move |load| load.pointer(pointer)?.as_f64()).collect::<Vec<_>>()
+    };
+    let sum = |pointer| all(pointer).iter().sum::<f64>();
+    let mean = |pointer| sum(pointer) / loads.len() as f64;
+    let all_in = all("/figures/0/value");
+    let first = all_in.iter().copied().fold(f64::INFINITY, f64::min);
+    if all_in.iter().any(|last| last - first > APART_MAX) {
+        return Err("the loads didn't begin at the same time".to_owned());
+    }
+    let (per_second, cores_busy) = (sum("/per_second"), mean("/server/cores_busy"));
+    let mut faults = Map::new();
+    for (fault, count) in loads.iter().filter_map(|load| load.get("faults")?.as_object()).flatten() {
+        let before = faults.get(fault).and_then(Value::as_u64).unwrap_or_default();
+        faults.insert(fault.clone(), (before + count.as_u64().unwrap_or_default()).into());
+    }
+    Ok(json!({
+        "seconds": mean("/seconds"), "sent": sum("/sent"), "deliveries": sum("/deliveries"),
+        "per_second": per_second,
+        "server": {
+            "cpu_us_each": cores_busy * 1e6 / per_second, "cores_busy": cores_busy,
+            "machine_cores_busy": mean("/server/machine_cores_busy"),
+        },
+        "faults": faults, "loads": loads,
+    }))
 }
 
 /// The core that the load is on: one that no server is on, if there are so many.
 fn core() -> &'static str {
     if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 2) { "2" } else { "1" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(all_in: f64, per_second: f64, cores_busy: f64) -> Value {
+        json!({
+            "per_second": per_second, "faults": { "missing": 1, "first": "late" },
+            "server": { "cores_busy": cores_busy, "machine_cores_busy": 2.0 },
+            "figures": [{ "name": "all were in after", "value": all_in }],
+        })
+    }
+
+    #[test]
+    fn several_loads_are_told_as_one() {
+        let told =
+            together(vec![load(0.1, 100.0, 0.9), load(0.9, 200.0, 0.7), load(0.2, 100.0, 0.8)]).unwrap();
+        assert_eq!(told["per_second"], 400.0);
+        assert_eq!(told["server"]["cpu_us_each"].as_f64().unwrap().round(), 2_000.0);
+        assert_eq!(told["server"]["machine_cores_busy"], 2.0);
+        assert_eq!(told["faults"]["missing"], 3);
+        assert!(together(vec![load(0.1, 1.0, 1.0), load(1.2, 1.0, 1.0)]).is_err());
+    }
 }

@@ -34,7 +34,7 @@ const NOBODY: [&str; 3] = ["--reuid=nobody", "--regid=nogroup", "--clear-groups"
 
 /// A process; ended and waited for when it is dropped.
 pub(super) struct Running {
-    name: &'static str,
+    name: String,
     child: Child,
     log: PathBuf,
 }
@@ -57,7 +57,7 @@ impl Running {
     }
 
     /// Starts a program that leaves what it says in the folder; what it is to answer is read from its output.
-    pub(super) fn spawn(name: &'static str, mut command: Command, folder: &Path) -> Outcome<Self> {
+    pub(super) fn spawn(name: &str, mut command: Command, folder: &Path) -> Outcome<Self> {
         let log = folder.join(format!("{name}.log"));
         let file = || File::options().append(true).open(&log);
         let failed = |error| format!("{}: {error}", log.display());
@@ -65,7 +65,7 @@ impl Running {
         command.current_dir(folder).stdin(Stdio::null());
         command.stdout(file().map_err(failed)?).stderr(file().map_err(failed)?);
         let child = command.spawn().map_err(|error| format!("{name} can't be started: {error}"))?;
-        Ok(Self { name, child, log })
+        Ok(Self { name: name.to_owned(), child, log })
     }
 
     pub(super) fn id(&self) -> u32 {

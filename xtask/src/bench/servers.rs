@@ -9,6 +9,9 @@ use super::built;
 use super::running::confined;
 use crate::sh::{self, Outcome, command};
 
+/// The cores that server and loads share, where they do.
+pub(super) const BOTH: &str = "0,1";
+
 /// Who is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Server {
@@ -16,6 +19,8 @@ pub(super) enum Server {
     BatchingFloor,
     Polylogue,
     Kept,
+    /// As [`Server::Polylogue`], but free to use both cores.
+    OneReactor,
     TwoReactors,
     Ngircd,
     Inspircd,
@@ -28,6 +33,7 @@ impl Server {
         Self::BatchingFloor,
         Self::Polylogue,
         Self::Kept,
+        Self::OneReactor,
         Self::TwoReactors,
         Self::Ngircd,
         Self::Inspircd,
@@ -43,6 +49,7 @@ impl Server {
             Self::BatchingFloor => "batching-floor",
             Self::Polylogue => "polylogue",
             Self::Kept => "kept",
+            Self::OneReactor => "one-reactor",
             Self::TwoReactors => "two-reactors",
             Self::Ngircd => "ngircd",
             Self::Inspircd => "inspircd",
@@ -52,14 +59,14 @@ impl Server {
 
     /// The cores that it may use.
     pub(super) fn cores(self) -> &'static str {
-        if self == Self::TwoReactors { "0,1" } else { "0" }
+        if matches!(self, Self::OneReactor | Self::TwoReactors) { BOTH } else { "0" }
     }
 
     /// Where its program is, if it is installed.
     fn program(self) -> Option<PathBuf> {
         match self {
             Self::Floor | Self::BatchingFloor => Some(built("polylogue-floor")),
-            Self::Polylogue | Self::Kept | Self::TwoReactors => Some(built("polylogue")),
+            Self::Polylogue | Self::Kept | Self::OneReactor | Self::TwoReactors => Some(built("polylogue")),
             Self::Ngircd | Self::Inspircd | Self::Hybrid => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
                 // Where Debian has servers; not everybody's PATH goes there.
@@ -95,7 +102,9 @@ impl Server {
         match self {
             Self::Floor => drop(command.arg(port)),
             Self::BatchingFloor => drop(command.args([port.as_str(), "--batching"])),
-            Self::Polylogue | Self::Kept | Self::TwoReactors => self.serve(&mut command, doors, folder)?,
+            Self::Polylogue | Self::Kept | Self::OneReactor | Self::TwoReactors => {
+                self.serve(&mut command, doors, folder)?
+            }
             Self::Ngircd => {
                 let config = write_config(folder, &port, include_str!("peers/ngircd.conf"))?;
                 command.args(["-n", "-f"]).arg(config);
