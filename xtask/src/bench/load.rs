@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::built;
 use super::running::{Running, confined};
-use super::servers::{BOTH, Door, Doors};
+use super::servers::{BOTH, Door, Doors, Server};
 use super::works::Work;
 use crate::sh::Outcome;
 
@@ -32,48 +32,40 @@ impl Load {
     pub(super) fn run(
         &self,
         work: &Work,
+        server: Server,
         doors: &Doors,
-        server: &Running,
+        running: &Running,
         rate: Option<u64>,
         folder: &Path,
     ) -> Outcome<Value> {
-        let start = |room| self.start(work, doors, server, rate, room, folder);
-        let patience = PATIENCE + Duration::from_secs(self.seconds.into());
-        if work.rooms.is_empty() {
-            return what_it_says(start(None)?, patience);
-        }
-        let loads = work.rooms.iter().map(|room| start(Some(room))).collect::<Outcome<Vec<_>>>()?;
-        together(loads.into_iter().map(|load| what_it_says(load, patience)).collect::<Outcome<_>>()?)
-    }
-
-    fn start(
-        &self,
-        work: &Work,
-        doors: &Doors,
-        server: &Running,
-        rate: Option<u64>,
-        room: Option<&str>,
-        folder: &Path,
-    ) -> Outcome<Running> {
-        let mut load = confined(if room.is_some() { BOTH } else { core() }, false);
-        load.arg(built("polylogue")).arg("load");
-        load.args(work.arguments.first());
-        load.args(doors.0.iter().map(Door::url));
-        load.args(work.arguments.iter().skip(1));
+        let told = work.arguments(server).into_iter().map(str::to_owned);
+        let mut arguments: Vec<String> = told.collect();
+        arguments.splice(1..1, doors.0.iter().map(Door::url));
         if work.timed {
-            load.args(["--seconds", &self.seconds.to_string()]);
+            arguments.extend(["--seconds".to_owned(), self.seconds.to_string()]);
         }
         if let Some(rate) = rate {
-            load.args(["--rate", &rate.to_string()]);
+            arguments.extend(["--rate".to_owned(), rate.to_string()]);
         }
-        if let Some(room) = room {
-            let apart = APART_MAX.to_string();
-            load.args(["--room", room, "--warmup", &apart, "--cooldown", &apart]);
+        arguments.extend(["--json".to_owned(), "--pid".to_owned(), running.id().to_string()]);
+        let patience = PATIENCE + Duration::from_secs(self.seconds.into());
+        if work.rooms.is_empty() {
+            return what_it_says(start(&arguments, None, folder)?, patience);
         }
-        load.args(["--pid", &server.id().to_string(), "--json"]);
-        let name = room.map_or_else(|| "load".to_owned(), |room| format!("load-{room}"));
-        Running::spawn(&name, load, folder)
+        let loads = work.rooms.iter().map(|room| start(&arguments, Some(room), folder));
+        let loads = loads.collect::<Outcome<Vec<_>>>()?;
+        together(loads.into_iter().map(|load| what_it_says(load, patience)).collect::<Outcome<_>>()?)
     }
+}
+
+/// Starts a load: alone and on its own core, or as one of several, each in a room.
+fn start(arguments: &[String], room: Option<&str>, folder: &Path) -> Outcome<Running> {
+    let mut load = confined(if room.is_some() { BOTH } else { core() }, false);
+    load.arg(built("polylogue")).arg("load").args(arguments);
+    let Some(room) = room else { return Running::spawn("load", load, folder) };
+    let apart = APART_MAX.to_string();
+    load.args(["--room", room, "--warmup", &apart, "--cooldown", &apart]);
+    Running::spawn(&format!("load-{room}"), load, folder)
 }
 
 /// What a load says at its end.

@@ -96,7 +96,7 @@ impl Bench<'_> {
     fn measure(&self, work: &Work, server: Server, rate: Option<u64>) -> Outcome<serde_json::Value> {
         let doors = Doors::open(work.protocols)?;
         let running = Running::start(server, &doors, self.folder)?;
-        self.load.run(work, &doors, &running, rate, self.folder)
+        self.load.run(work, server, &doors, &running, rate, self.folder)
     }
 }
 

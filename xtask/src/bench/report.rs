@@ -33,7 +33,10 @@ const PEERS: &str = "
 
 As above; in parentheses, how many times the floor. All their throttles are off. ngIRCd takes three lines of a client at
 a time, whatever it is told, and the rest of what came at once later: its latencies are about that. InspIRCd registers
-clients once a second, and ircd-hybrid asks for the name of each address: visits are not for them.
+clients once a second, and ircd-hybrid asks a name server for the name of each address, which nothing in its settings can
+stop: where they keep visitors waiting, so many come at once that they wait together (`--at-once`, below). A name server
+may take seconds for so many; what ircd-hybrid does meanwhile, and the list of open questions that it searches for each
+answer, are in its figures for connecting.
 ";
 
 const KEPT: &str = "
@@ -67,7 +70,8 @@ const COMMANDS: &str = "
 ## The commands
 
 `cargo xtask bench` starts a fresh server for each of these, and then `polylogue load` with what stands here and
-`--pid PID --json`:
+`--pid PID --json`. Where several talk at once, it does so with `POLYLOGUE_SERVER__THREADS=1` and with 2, and everybody may
+use both cores.
 ";
 
 /// Makes the report.
@@ -276,7 +280,9 @@ impl Report<'_> {
         let rate = if work.half_of.is_some() { " --rate N" } else { "" };
         let rest = rest.join(" ");
         let call = format!("polylogue load {scenario} {} {rest}{seconds}{rate}", urls.join(" "));
-        let name = work.name;
+        let exceptions =
+            work.exceptions().map(|(server, at_once)| format!("; {} has --at-once {at_once}", server.name()));
+        let name = work.name.to_owned() + &exceptions.collect::<String>();
         match work.rooms.join(" ") {
             none if none.is_empty() => format!("{call}   # {name}"),
             rooms => format!(

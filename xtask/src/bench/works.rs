@@ -27,6 +27,24 @@ impl Work {
     pub(super) fn servers(&self) -> impl Iterator<Item = Server> {
         self.floor.into_iter().chain(self.others.iter().copied())
     }
+
+    /// Servers that are given another `--at-once`.
+    pub(super) fn exceptions(&self) -> impl Iterator<Item = (Server, &'static str)> {
+        let ours = AT_ONCE.iter().filter(|(work, ..)| *work == self.name);
+        ours.map(|(_, server, at_once)| (*server, *at_once))
+    }
+
+    /// What the load generator is told for this server.
+    pub(super) fn arguments(&self, server: Server) -> Vec<&'static str> {
+        let mut arguments = self.arguments.to_vec();
+        if let Some((_, at_once)) = self.exceptions().find(|(it, _)| *it == server)
+            && let Some(place) = arguments.iter().position(|argument| *argument == "--at-once")
+            && let Some(value) = arguments.get_mut(place + 1)
+        {
+            *value = at_once;
+        }
+        arguments
+    }
 }
 
 const EVERYBODY: &[Server] =
@@ -34,8 +52,6 @@ const EVERYBODY: &[Server] =
 
 /// For works that take some servers minutes to be ready for.
 const FEW: &[Server] = &[Server::Polylogue, Server::Kept, Server::Inspircd];
-/// For visits, of which some servers take no more than so many a second.
-const QUICK: &[Server] = &[Server::Polylogue, Server::Kept, Server::Ngircd];
 /// For works that others don't do, or not in any reasonable time.
 const OURS: &[Server] = &[Server::Polylogue, Server::Kept];
 
@@ -70,13 +86,22 @@ const ONE: &Window = &fanout("100", "1");
 const SIXTEEN: &Window = &fanout("100", "16");
 const ONE_TO_MANY: &Window = &fanout("1000", "1");
 const SIXTEEN_TO_MANY: &Window = &fanout("1000", "16");
-/// Many at once: some servers take newcomers in once a second.
+/// Many at once: InspIRCd takes newcomers in once a second.
 const IDLE: &[&str] = &["idle", "--connections", "5000", "--at-once", "512"];
 const CHURN: &[&str] = &["churn", "--visits", "5000", "--at-once", "16"];
 const IDLE_MANY: &[&str] = &["idle", "--connections", "19000"];
 const DIRECT: &[&str] = &["direct", "--pairs", "50", "--window", "1", "--size", "64"];
 const FOUR: &[&str] = &["irc", "rooms", "tmp", "muca"];
 const ALL: &[&str] = &["irc", "rooms", "tmp", "muca", "messenger"];
+
+/// Works that a server does with another `--at-once`, or not at all. ngIRCd lets ten wait to be accepted, and who is one too
+/// many tries again after seconds. Where visitors are kept waiting, there have to be many for it to end.
+const AT_ONCE: &[(&str, Server, &str)] = &[
+    ("idle-5000", Server::Ngircd, "8"),
+    ("idle-5000", Server::Hybrid, "5000"),
+    ("churn", Server::Inspircd, "512"),
+    ("churn", Server::Hybrid, "2500"),
+];
 
 /// All works, in the order in which they are done.
 pub(super) const WORKS: &[Work] = &[
@@ -88,7 +113,7 @@ pub(super) const WORKS: &[Work] = &[
     work("direct-50", DIRECT, Server::Floor),
     Work { timed: false, ..work("idle-5000", IDLE, Server::Floor) },
     Work { others: OURS, timed: false, ..work("idle-19000", IDLE_MANY, Server::Floor) },
-    Work { others: QUICK, timed: false, ..work("churn", CHURN, Server::Floor) },
+    Work { timed: false, ..work("churn", CHURN, Server::Floor) },
     in_protocols("irc", ONE, &["irc"]),
     in_protocols("rooms", ONE, &["rooms"]),
     in_protocols("tmp", ONE, &["tmp"]),
@@ -200,3 +225,19 @@ pub(super) const TWO: &[(&str, &str)] = &[
 pub(super) const TWO_MAX: f64 = 2.0 / 1.7;
 /// How many of two cores have to be busy for that to be true.
 pub(super) const BUSY_MIN: f64 = 1.8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_servers_are_given_another_at_once() {
+        let churn = WORKS.iter().find(|work| work.name == "churn").unwrap();
+        let at_once = |server| churn.arguments(server).last().copied().unwrap();
+        assert_eq!((at_once(Server::Ngircd), at_once(Server::Inspircd)), ("16", "512"));
+        for (name, server, _) in AT_ONCE {
+            let work = WORKS.iter().find(|work| work.name == *name).unwrap();
+            assert_ne!(work.arguments(*server), work.arguments, "{name}, {}", server.name());
+        }
+    }
+}
