@@ -25,7 +25,8 @@ its loop has for a reader and sends it with one call. A work is compared with th
 The server is alone on one core, the load generator on another. CPU is the server's, user and system together, for each
 delivery, connection or visit. Texts have 64 bytes. Settings of Polylogue are the usual ones, but that there is one
 reactor, and that rooms of more than 100 members don't tell of arrivals, which would have to be waited for. Latencies are
-from writing a message to a member's reading it.
+from writing a message to a member's reading it. The kernel's memory is that of both ends of a connection, which are on this
+machine: sockets, their inodes and open files, and what is in TCP's buffers.
 ";
 
 const PEERS: &str = "

@@ -155,6 +155,8 @@ const fn measure(name: &'static str, pointer: &'static str, unit: Unit) -> Measu
 /// Of the server, for each delivery, connection or visit.
 pub(super) const CPU: Measure = measure("CPU each", "/server/cpu_us_each", Unit::Microseconds);
 const MEMORY: Measure = measure("memory each", "/server/resident_each", Unit::Bytes);
+/// Of both ends, which are on this machine.
+const KERNEL: Measure = measure("kernel's memory each", "/server/kernel_each", Unit::Bytes);
 const P99: Measure = measure("p99", "/latency_us/p99", Unit::Microseconds);
 const P99_9: Measure = measure("p99.9", "/latency_us/p99_9", Unit::Microseconds);
 pub(super) const CORES: Measure = measure("cores busy", "/server/machine_cores_busy", Unit::Cores);
@@ -189,6 +191,7 @@ pub(super) const LINES: &[Line] = &[
     line("fan-out to 1 000 members, 16 at once", "fanout-1000-w16", CPU, Limit::Ratio(1.20)),
     line("from one to one, 50 pairs", "direct-50", CPU, Limit::Ratio(1.20)),
     line("5 000 idle connections", "idle-5000", MEMORY, Limit::Absolute(1_800.0)),
+    line("5 000 idle connections", "idle-5000", KERNEL, Limit::None),
     line("connect and register, 5 000", "idle-5000", CPU, Limit::Absolute(65.0)),
     line("19 000 idle connections", "idle-19000", MEMORY, Limit::None),
     line("connect, join, speak, quit", "churn", CPU, Limit::Ratio(2.0)),

@@ -7,6 +7,7 @@ use proto::client::Happening;
 use super::arguments::Idle;
 use super::fleet::{Fleet, Heard, Manner};
 use super::gather::{Names, gather, quiet};
+use super::kernel;
 use super::process::Process;
 use super::report::{Faults, Figure, Latency, Report, Server, histogram};
 use super::target::{Protocol, Wish};
@@ -19,6 +20,7 @@ pub(crate) fn run(arguments: &Idle) -> Result<Report, Failure> {
     let Idle { target, connections, join, seconds: watched, common } = arguments;
     let process = common.pid.map(Process::new).transpose()?;
     let before = process.map(Process::used).transpose()?;
+    let kernel_before = kernel::memory();
     let mut fleet = Fleet::new((connections + NEWCOMERS) * target.sockets(), common.sources)?;
     let room = (*join || target.protocol != Protocol::Irc).then(|| common.room.clone());
     let manner = Manner { wish: Wish { room, ..Wish::default() }, ..Manner::default() };
@@ -31,6 +33,7 @@ pub(crate) fn run(arguments: &Idle) -> Result<Report, Failure> {
     let rested = process.map(Process::used).transpose()?;
     let faults = watch(&mut fleet, Duration::from_secs_f64(*watched))?;
     let waited = process.map(Process::used).transpose()?;
+    let kernel_after = kernel::memory();
     let mut newcomers = histogram();
     for _ in 0..NEWCOMERS {
         let newcomer = gather(&mut fleet, &[target], 1, 1, &mut names, &manner)?;
@@ -46,7 +49,10 @@ pub(crate) fn run(arguments: &Idle) -> Result<Report, Failure> {
     if let (Some(before), Some(came), Some(rested), Some(waited)) = (before, came, rested, waited) {
         let mut spent = before.until(came);
         spent.resident_after = waited.resident;
-        server = Some(Server::of(spent, *connections as u64, *connections));
+        let kernel = kernel_before.zip(kernel_after);
+        let kernel_each = kernel.map(|(before, after)| (after as f64 - before as f64) / *connections as f64);
+        let used = Server::of(spent, *connections as u64, *connections);
+        server = Some(Server { kernel_each, ..used });
         let idle = rested.until(waited);
         let each = (idle.user_s + idle.system_s) * 1e6 / idle.seconds / *connections as f64;
         figures.push(figure("idle, processor time each", each, "µs a second"));

@@ -8,6 +8,7 @@ mod fanout;
 mod fleet;
 mod gather;
 mod idle;
+mod kernel;
 mod mixed;
 mod origin;
 mod process;

@@ -89,6 +89,9 @@ pub(crate) struct Server {
     pub(crate) resident_after: u64,
     /// What it grew by, for each connection.
     pub(crate) resident_each: f64,
+    /// What the kernel's memory grew by, for each connection: for both of its ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kernel_each: Option<f64>,
 }
 
 /// Where times are gathered.
@@ -156,6 +159,7 @@ impl Server {
             resident_before: spent.resident_before,
             resident_after: spent.resident_after,
             resident_each: grown / connections.max(1) as f64,
+            kernel_each: None,
         }
     }
 }
@@ -246,6 +250,9 @@ impl Report {
             let Server { resident_before, resident_after, resident_each, .. } = server;
             let (before, after) = (mib(*resident_before), mib(*resident_after));
             row("server, memory", &format!("{before}, then {after}: {resident_each:.0} bytes a connection"));
+            if let Some(each) = server.kernel_each {
+                row("kernel, memory of both ends", &format!("{each:.0} bytes a connection"));
+            }
         }
         for Figure { name, value, unit } in &self.figures {
             // Counts have no unit, and no fractions.
