@@ -59,12 +59,12 @@ const REACTORS: &str = "
 ## Two cores
 
 Two cores given to the server are to make at least 1.7 times the deliveries of one. Here the load shares the cores with
-the server: three loads talk at once, each in a room of its own, and nobody is kept to one core. Then both cores are busy
-all the time, and two are worth as much more as a delivery costs less: it may cost at most 2 / 1.7 times as much CPU with
-two reactors as with one. The cores that are busy are those of the whole machine; below 1.80 of two, something else than a
-core was waited for. CPU each is what the server used in a second, the mean of what the three loads measured, by the
-deliveries a second of all three. Each talks for a second before it measures and for another after it, so that all talk
-while any measures.
+the server: three loads talk at once, each in a room of its own, and nobody is kept to one core. So the cores are hardly
+ever idle, and two are worth as much more as a delivery costs less: it may cost at most 2 / 1.7 times as much CPU with two
+reactors as with one. The cores that are busy are those of the whole machine; below 1.80 of two, something else than a core
+was waited for. CPU each is what the server used in a second, the mean of what the three loads measured, by the deliveries
+a second of all three. Each talks for a second before it measures and for another after it, so that all talk while any
+measures. Rounds differ by a sixth either way: it takes more than three of them.
 ";
 
 const COMMANDS: &str = "
