@@ -17,3 +17,16 @@ CREATE TABLE said (
 INSERT INTO said SELECT id, history FROM event
   WHERE kind <= 4 AND id <= (SELECT value FROM note WHERE key = 'words_upto') ORDER BY id;
 UPDATE note SET value = max(value, (SELECT ifnull(max(id), 0) FROM event)) WHERE key = 'last_event';
+
+-- As before, but two faces may look the same: who has one is remembered, and not looked for in an index of everything.
+CREATE TABLE looks (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  nick TEXT NOT NULL,
+  username TEXT NOT NULL,
+  host TEXT NOT NULL,
+  account TEXT NOT NULL,
+  dialect TEXT NOT NULL,
+  bot INTEGER NOT NULL
+);
+INSERT INTO looks SELECT id, name, nick, username, host, account, dialect, bot FROM face ORDER BY id;

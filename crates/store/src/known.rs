@@ -151,7 +151,7 @@ impl Known {
         Ok(id)
     }
 
-    /// The number of a person as it looked; it gets one if it has none.
+    /// The number of a person as it looked; it gets one if it has none that is remembered.
     pub(crate) fn face(&mut self, change: &Connection, face: &Face<'_>) -> rusqlite::Result<i64> {
         let Face { name, nick, username, host, account, dialect, bot } = *face;
         self.scratch.clear();
@@ -163,21 +163,12 @@ impl Known {
         if let Some(id) = self.faces.get(self.scratch.as_str()) {
             return Ok(*id);
         }
-        let columns = (name, nick, username, host, account, dialect, bot);
-        let mut find = change.prepare_cached(
-            "SELECT id FROM face WHERE name = ?1 AND nick = ?2 AND username = ?3 AND host = ?4 AND account = ?5 \
-             AND dialect = ?6 AND bot = ?7",
+        // Another may look the same from a while ago: that costs less than to look for it.
+        let mut insert = change.prepare_cached(
+            "INSERT INTO face (name, nick, username, host, account, dialect, bot) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
-        let id = match find.query_row(columns, |row| row.get(0)).optional()? {
-            Some(id) => id,
-            None => {
-                let mut insert = change.prepare_cached(
-                    "INSERT INTO face (name, nick, username, host, account, dialect, bot) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?;
-                insert.insert(columns)?
-            }
-        };
+        let id = insert.insert((name, nick, username, host, account, dialect, bot))?;
         self.faces.insert(self.scratch.as_str().into(), id);
         Ok(id)
     }

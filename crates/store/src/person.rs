@@ -173,12 +173,8 @@ impl Writer {
         for face in faces.difference(written_to) {
             change.execute("DELETE FROM face WHERE id = ?1", [face])?;
         }
-        // One that would look like another stays as it is: then the other says the same.
         for face in written_to {
-            change.execute(
-                "UPDATE OR IGNORE face SET username = '', host = '', account = '' WHERE id = ?1",
-                [face],
-            )?;
+            change.execute("UPDATE face SET username = '', host = '', account = '' WHERE id = ?1", [face])?;
         }
         change.commit()?;
         Ok(empty.len() as u64)
