@@ -90,7 +90,12 @@ impl Report<'_> {
     fn write(&self) -> Result<String, std::fmt::Error> {
         let mut text = ABOUT.to_owned();
         let (rounds, seconds) = (self.options.rounds, self.options.seconds);
-        writeln!(text, "\nMachine: {}. Medians of {rounds} rounds of {seconds} s.", machine::in_words())?;
+        writeln!(
+            text,
+            "\nMachine: {}. Medians of {rounds} rounds of {seconds} s; a ratio is the \
+         median of the rounds' ratios, each of two that were measured right after each other.",
+            machine::in_words()
+        )?;
         self.write_lines(&mut text)?;
         self.write_peers(&mut text)?;
         self.write_kept(&mut text)?;
@@ -105,9 +110,13 @@ impl Report<'_> {
         self.results.median(work, server, measure.pointer)
     }
 
-    fn floor_of(&self, line: &Line) -> Option<f64> {
-        let work = WORKS.iter().find(|work| work.name == line.work)?;
-        self.median(line.work, work.floor?, &line.measure)
+    fn floor_of(line: &Line) -> Option<Server> {
+        WORKS.iter().find(|work| work.name == line.work)?.floor
+    }
+
+    /// How many times what another needs a server does, for one line.
+    fn ratio(&self, line: &Line, server: Server, to: Option<Server>) -> Option<f64> {
+        self.results.ratio((line.work, server), (line.work, to?), line.measure.pointer)
     }
 
     fn write_lines(&self, text: &mut String) -> std::fmt::Result {
@@ -115,12 +124,12 @@ impl Report<'_> {
         let mut table = Table::new(&["work", "measured", "floor", "Polylogue", "ratio", "limit", "met"]);
         for line in LINES {
             let ours = self.median(line.work, Server::Polylogue, &line.measure);
-            let floor = self.floor_of(line);
+            let floor = Self::floor_of(line).and_then(|floor| self.median(line.work, floor, &line.measure));
             if ours.or(floor).is_none() {
                 continue;
             }
             let unit = line.measure.unit;
-            let ratio = ratio(ours, floor);
+            let ratio = self.ratio(line, Server::Polylogue, Self::floor_of(line));
             let (limit, met) = match line.limit {
                 Limit::Ratio(limit) => (format!("≤ {limit:.2}"), met(ratio, limit)),
                 Limit::Absolute(limit) => (format!("≤ {}", shown(Some(limit), unit)), met(ours, limit)),
@@ -146,15 +155,15 @@ impl Report<'_> {
         let mut table =
             Table::new(&["work", "measured", "Polylogue"].into_iter().chain(names).collect::<Vec<_>>());
         for line in LINES {
-            let floor = self.floor_of(line);
             let servers = [Server::Polylogue].iter().chain(Server::PEERS);
             let medians: Vec<_> =
-                servers.map(|server| self.median(line.work, *server, &line.measure)).collect();
-            if medians.iter().skip(1).all(Option::is_none) {
+                servers.map(|server| (*server, self.median(line.work, *server, &line.measure))).collect();
+            if medians.iter().skip(1).all(|(_, median)| median.is_none()) {
                 continue;
             }
-            let cells = medians.into_iter().map(|median| {
-                let ratio = ratio(median, floor).map(|ratio| format!(" ({})", times(Some(ratio))));
+            let cells = medians.into_iter().map(|(server, median)| {
+                let ratio = self.ratio(line, server, Self::floor_of(line));
+                let ratio = ratio.map(|ratio| format!(" ({})", times(Some(ratio))));
                 shown(median, line.measure.unit) + &ratio.unwrap_or_default()
             });
             table.row([line.title.into(), line.measure.name.into()].into_iter().chain(cells).collect());
@@ -178,7 +187,7 @@ impl Report<'_> {
             if kept.is_none() {
                 continue;
             }
-            let ratio = ratio(kept, ephemeral);
+            let ratio = self.ratio(line, Server::Kept, Some(Server::Polylogue));
             let (ephemeral, kept) = (shown(ephemeral, unit), shown(kept, unit));
             let limit = format!("≤ {KEPT_MAX:.2}");
             let met = met(ratio, KEPT_MAX);
@@ -199,12 +208,11 @@ impl Report<'_> {
         writeln!(text, "{OTHERS}")?;
         let mut table = Table::new(&["protocol", "IRC", "CPU each", "ratio", "limit", "met"]);
         for (work, irc, limit) in PROTOCOLS {
-            let irc = self.median(irc, Server::Polylogue, &CPU);
-            let ours = self.median(work, Server::Polylogue, &CPU);
+            let ratio = self.results.ratio((work, Server::Polylogue), (irc, Server::Polylogue), CPU.pointer);
+            let [ours, irc] = [work, irc].map(|work| self.median(work, Server::Polylogue, &CPU));
             if ours.is_none() {
                 continue;
             }
-            let ratio = ratio(ours, irc);
             let (irc, ours) = (shown(irc, CPU.unit), shown(ours, CPU.unit));
             let shown_limit = limit.map(|limit| format!("≤ {limit:.2}")).unwrap_or_default();
             let met = limit.map(|limit| met(ratio, limit)).unwrap_or_default();
@@ -234,7 +242,8 @@ impl Report<'_> {
             if cpu[1].is_none() {
                 continue;
             }
-            let ratio = ratio(cpu[1], cpu[0]);
+            let ratio =
+                self.results.ratio((work, Server::TwoReactors), (work, Server::OneReactor), CPU.pointer);
             let met = match cores[1].is_some_and(|busy| busy >= BUSY_MIN) {
                 true => met(ratio, TWO_MAX),
                 false => "**no**".to_owned(),
@@ -291,11 +300,6 @@ impl Report<'_> {
             ),
         }
     }
-}
-
-fn ratio(what: Option<f64>, to: Option<f64>) -> Option<f64> {
-    let (what, to) = (what.filter(|what| *what > 0.0)?, to.filter(|to| *to > 0.0)?);
-    Some(what / to)
 }
 
 fn times(ratio: Option<f64>) -> String {

@@ -37,6 +37,18 @@ impl Results {
         median(self.of(work, server).filter_map(told).collect())
     }
 
+    /// The median over the rounds of how many times what another told in the same round it was: what is compared was
+    /// measured one right after the other, whatever the machine was like then.
+    pub(super) fn ratio(&self, what: (&str, Server), to: (&str, Server), pointer: &str) -> Option<f64> {
+        let told = |entry: &Entry| entry.outcome.as_ref().ok()?.pointer(pointer)?.as_f64();
+        let pair = |entry: &Entry| {
+            let other = self.of(to.0, to.1).find(|other| other.round == entry.round)?;
+            let other = told(other).filter(|other| *other > 0.0)?;
+            Some(told(entry)? / other)
+        };
+        median(self.of(what.0, what.1).filter_map(pair).collect())
+    }
+
     /// What went wrong, in words, each thing once.
     pub(super) fn troubles(&self) -> Vec<String> {
         let mut troubles = Vec::new();
@@ -111,6 +123,20 @@ mod tests {
         assert_eq!(median(vec![]), None);
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(vec![4.0, 1.0]), Some(2.5));
+    }
+
+    #[test]
+    fn ratios_are_of_what_was_measured_in_the_same_round() {
+        let mut results = Results::default();
+        for (round, floor, ours) in [(1, 1.0, 1.1), (2, 2.0, 2.4), (3, 9.0, 9.0)] {
+            for (server, cpu) in [(Server::Floor, floor), (Server::Polylogue, ours)] {
+                results.add(round, "direct", server, Ok(json!({ "cpu": cpu })));
+            }
+        }
+        results.add(4, "direct", Server::Polylogue, Ok(json!({ "cpu": 70.0 })));
+        let (ours, floor) = (("direct", Server::Polylogue), ("direct", Server::Floor));
+        assert_eq!(results.ratio(ours, floor, "/cpu"), Some(1.1));
+        assert_eq!(results.ratio(("churn", Server::Kept), floor, "/cpu"), None);
     }
 
     #[test]
