@@ -20,7 +20,7 @@ impl HistoryKey {
     /// A room's history goes by its name: it is the same room to people when it is made again.
     #[must_use]
     pub fn of_room(name: &RoomName) -> Self {
-        Self(format!("#{}", Key::of(name.as_str()).as_str()).into())
+        Key::lend(name.as_str(), |key| Self(["#", key].concat().into()))
     }
 
     /// A conversation's, of everybody who takes part in it.
@@ -68,13 +68,13 @@ impl Party {
     /// Whoever is logged in to an account.
     #[must_use]
     pub fn of_account(name: &str) -> Self {
-        Self(format!("a:{}", Key::of(name).as_str()).into())
+        Key::lend(name, |key| Self(["a:", key].concat().into()))
     }
 
     /// Whoever has a name without being logged in.
     #[must_use]
     pub fn of_name(name: &str) -> Self {
-        Self(format!("n:{}", Key::of(name).as_str()).into())
+        Key::lend(name, |key| Self(["n:", key].concat().into()))
     }
 
     /// A person.

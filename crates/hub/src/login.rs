@@ -156,7 +156,7 @@ impl Hub {
 
     /// Whether a name is the server's own.
     pub(crate) fn is_reserved(&self, name: &Name) -> bool {
-        self.reserved.contains(&Key::of(name.as_str()))
+        Key::lend(name.as_str(), |key| self.reserved.iter().any(|reserved| reserved.as_str() == key))
     }
 
     /// Makes a user, not yet present.

@@ -18,8 +18,7 @@ use crate::{
 impl Hub {
     /// The room that a name means in the dialect of whoever wrote it.
     pub(crate) fn room_spelled(&self, spelled: &str) -> Option<RoomId> {
-        let key = Key::of(spelled);
-        self.room_keys.get(&key).or_else(|| self.room_aliases.get(&key)).copied()
+        Key::lend(spelled, |key| self.room_keys.get(key).or_else(|| self.room_aliases.get(key)).copied())
     }
 
     /// The room of a name, made if it doesn't exist.
@@ -52,11 +51,12 @@ impl Hub {
 
     /// Forgets a room's names.
     pub(crate) fn forget_room_names(&mut self, card: &RoomCard) {
-        self.room_keys.remove(&Key::of(card.name.as_str()));
-        let alias = Key::of(card.channel().trim_start_matches('#'));
-        if self.room_aliases.get(&alias) == Some(&card.id) {
-            self.room_aliases.remove(&alias);
-        }
+        Key::lend(card.name.as_str(), |key| self.room_keys.remove(key));
+        Key::lend(card.channel().trim_start_matches('#'), |alias| {
+            if self.room_aliases.get(alias) == Some(&card.id) {
+                self.room_aliases.remove(alias);
+            }
+        });
     }
 
     /// Whether a newcomer of this name and profile could come into a room.

@@ -92,8 +92,7 @@ impl Directory {
 
     /// Whether somebody has the name, be it only as the wire name that `dialect` shows.
     pub(crate) fn is_taken(&self, name: &Name, dialect: Dialect) -> bool {
-        let key = Key::of(name.as_str());
-        self.canonical.contains_key(&key) || self.spelled(dialect.namespace()).contains_key(&key)
+        self.find(dialect.namespace(), name.as_str()).is_some()
     }
 
     /// The wire names of one namespace.
@@ -135,15 +134,15 @@ impl Directory {
 
     /// Whether the canonical name is somebody's.
     pub(crate) fn holder(&self, name: &Name) -> Option<UserId> {
-        self.canonical.get(&Key::of(name.as_str())).copied()
+        Key::lend(name.as_str(), |key| self.canonical.get(key).copied())
     }
 
     /// Frees a user's names.
     pub(crate) fn leave(&mut self, name: &Name, names: &WireNames) {
-        self.canonical.remove(&Key::of(name.as_str()));
+        Key::lend(name.as_str(), |key| self.canonical.remove(key));
         for space in Namespace::ALL {
             if let Some(name) = names.get(space) {
-                self.wire[space.index()].remove(&Key::of(name));
+                Key::lend(name, |key| self.wire[space.index()].remove(key));
             }
         }
     }

@@ -112,19 +112,14 @@ impl Key {
     }
 
     pub(crate) fn of(name: &str) -> Self {
-        // Nearly all names are ASCII without spaces. Those characters don't depend on each other.
-        if name.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let mut key = String::with_capacity(name.len());
-            key.extend(name.bytes().map(|byte| &*PLAIN[usize::from(byte)]));
-            return Self(key.into());
-        }
-        Self::of_any(name)
+        Self::lend(name, |key| Self(key.into()))
     }
 
     /// Lends the key of a name, for looking something up: nearly always that takes no memory.
     pub(crate) fn lend<T>(name: &str, look_up: impl FnOnce(&str) -> T) -> T {
+        // Nearly all names are ASCII without spaces. Those characters don't depend on each other.
         let pairs = &*PAIRS;
-        let (mut key, mut len) = ([0; 2 * NAME_CHARS_MAX], 0);
+        let (mut key, mut len) = ([0; 2 * ROOM_CHARS_MAX], 0);
         let fits = name.bytes().all(|byte| {
             let Some(&pair @ [first, second]) = pairs.get(usize::from(byte)) else { return false };
             let Some(place) = key.get_mut(len..len + 2) else { return false };
@@ -134,7 +129,7 @@ impl Key {
         });
         match std::str::from_utf8(key.get(..len).unwrap_or_default()) {
             Ok(key) if fits => look_up(key),
-            _ => look_up(Self::of(name).as_str()),
+            _ => look_up(Self::of_any(name).as_str()),
         }
     }
 
@@ -151,18 +146,16 @@ impl Key {
     }
 }
 
-/// The key of each ASCII character.
-static PLAIN: LazyLock<[Box<str>; 128]> = LazyLock::new(|| {
-    std::array::from_fn(|byte| Key::of_any(char::from(byte as u8).encode_utf8(&mut [0; 4])).0)
-});
-
 /// The key of each ASCII character that may stand in a name without spaces, as one byte or two; zeros: it has no such.
 static PAIRS: LazyLock<[[u8; 2]; 128]> = LazyLock::new(|| {
-    std::array::from_fn(|byte| match PLAIN[byte].as_bytes() {
-        _ if !(byte as u8).is_ascii_graphic() => [0; 2],
-        [one] => [*one, 0],
-        [one, other] => [*one, *other],
-        _ => [0; 2],
+    std::array::from_fn(|byte| {
+        let char = char::from(byte as u8);
+        match Key::of_any(char.encode_utf8(&mut [0; 4])).0.as_bytes() {
+            _ if !char.is_ascii_graphic() => [0; 2],
+            [one] => [*one, 0],
+            [one, other] => [*one, *other],
+            _ => [0; 2],
+        }
     })
 });
 

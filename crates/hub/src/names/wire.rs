@@ -142,7 +142,7 @@ impl Namespace {
 
 /// Whether a name's end would be taken for what stands between a name and a text in rooms.
 fn ends_like_mark(name: &str) -> bool {
-    name.ends_with(" -") || name.to_lowercase().contains("(private)")
+    name.ends_with(" -") || name.contains('(') && name.to_lowercase().contains("(private)")
 }
 
 /// `name` in ASCII, reduced to what `keep` allows; `user` if nothing is left.
