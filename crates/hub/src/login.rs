@@ -120,7 +120,7 @@ impl Hub {
         }
         let card = entry.card.clone();
         let room = self.complete(now, user, from, fx);
-        Ok(Reply::Welcome { session: from, card, room })
+        Ok(Reply::Welcome { session: from, card, room, census: self.census })
     }
 
     /// Whether a logged-in session may take its own user's other direction too.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::query::{Answer, Member, RoomInfo};
+use crate::query::{Answer, Census, Member, RoomInfo};
 use crate::rendezvous::BridgeReply;
 use crate::{
     Card, MetadataAnswer, MetadataEntry, Recalled, Refusal, RoomCard, ScramKeys, SessionId, Token, UserFlags,
@@ -33,6 +33,8 @@ pub enum Reply {
         card: Arc<Card>,
         /// The room it is in; `None` if it wanted none, or while its other direction is missing ([`crate::Leg`]).
         room: Option<Arc<RoomCard>>,
+        /// How many there are of everything, the newcomer included.
+        census: Census,
     },
     /// A user's second direction has come ([`crate::Leg`]); told to the session that came first.
     Complete {

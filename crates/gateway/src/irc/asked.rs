@@ -122,10 +122,7 @@ pub(super) enum Asked {
     },
     Userhost,
     Ison,
-    /// `welcome`: it ends a welcome, and the message of the day follows.
-    Lusers {
-        welcome: bool,
-    },
+    Lusers,
     Monitor,
     MonitorList,
     MonitorStatus,

@@ -157,7 +157,7 @@ impl IrcSession {
             Reply::Refused { refusal, .. } => {
                 self.refuse_or_show(cx, asked, &refusal);
             }
-            Reply::Welcome { session, card, .. } => self.on_welcome(cx, session, card),
+            Reply::Welcome { session, card, census, .. } => self.on_welcome(cx, session, card, &census),
             Reply::Outcome { outcome: Outcome::NotKept, .. } => {
                 if let (true, Asked::Say { command, target, .. }) = (self.relies_on_acks(), &asked) {
                     self.fail(cx, command, "NOT_KEPT", &[target], NOT_KEPT);
@@ -215,7 +215,7 @@ impl IrcSession {
             Answer::Persons(people) => self.send_persons(cx, &asked, &people),
             Answer::Person(person, rooms) => self.send_whois(cx, &person, &rooms),
             Answer::Former(former) => self.send_whowas(cx, &asked, &former),
-            Answer::Census(census) => self.send_lusers(cx, &asked, &census),
+            Answer::Census(census) => self.send_lusers(cx, &census),
             Answer::Watching(names) => self.send_watching(cx, &asked, &names),
             Answer::Flags(flags) => self.send_flags(cx, flags),
         }

@@ -26,9 +26,6 @@ impl Greeting {
     /// Writes it to a client.
     pub(super) fn write(settings: &Settings, nick: &str, out: &mut Vec<u8>) {
         let lines = settings.irc_greeting.0.get_or_init(|| worded(settings));
-        out.reserve(
-            lines.iter().map(|(_, rest)| settings.irc_name.len() + nick.len() + rest.len() + 8).sum(),
-        );
         for (numeric, rest) in lines {
             Writer::new(out).source(&settings.irc_name).numeric(*numeric, nick).rest(rest);
         }

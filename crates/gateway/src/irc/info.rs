@@ -62,7 +62,7 @@ impl IrcSession {
         match name {
             "MOTD" => self.send_motd(cx),
             "LUSERS" => {
-                self.ask(cx, Asked::Lusers { welcome: false }, Command::Ask(Query::Census));
+                self.ask(cx, Asked::Lusers, Command::Ask(Query::Census));
             }
             "VERSION" => self.send_version(cx),
             "TIME" => {
@@ -116,7 +116,7 @@ impl IrcSession {
     }
 
     /// How many there are.
-    pub(super) fn send_lusers(&mut self, cx: &mut Call<'_>, asked: &Asked, census: &Census) {
+    pub(super) fn send_lusers(&mut self, cx: &mut Call<'_>, census: &Census) {
         let visible = census.users.saturating_sub(census.invisible);
         let invisible = census.invisible;
         self.numeric(cx, Numeric::RPL_LUSERCLIENT)
@@ -134,9 +134,6 @@ impl IrcSession {
         for (numeric, scope) in [(Numeric::RPL_LOCALUSERS, "local"), (Numeric::RPL_GLOBALUSERS, "global")] {
             let line = self.numeric(cx, numeric).param(&users).param(&most);
             line.trailing_args(format_args!("Current {scope} users {users}, max {most}"));
-        }
-        if let Asked::Lusers { welcome: true } = asked {
-            self.send_motd(cx);
         }
     }
 

@@ -231,7 +231,7 @@ impl<'a> About<'a> {
             Asked::Whowas { nick } => about("WHOWAS", "", nick),
             Asked::Userhost => about("USERHOST", "", ""),
             Asked::Ison => about("ISON", "", ""),
-            Asked::Lusers { .. } => about("LUSERS", "", ""),
+            Asked::Lusers => about("LUSERS", "", ""),
             Asked::Monitor | Asked::MonitorList | Asked::MonitorStatus => about("MONITOR", "", ""),
             Asked::History { target, .. } => about("CHATHISTORY", target, ""),
             Asked::MarkRead => about("MARKREAD", "", ""),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hub::{Card, ClientProfile, Command, Entrance, Leg, Login, Namespace, Now, Query, SessionId, UserFlags};
+use hub::{Card, Census, ClientProfile, Command, Entrance, Leg, Login, Namespace, Now, SessionId, UserFlags};
 use proto::irc::{Line, Numeric};
 
 use super::asked::Asked;
@@ -15,6 +15,9 @@ use crate::{Close, Settings};
 
 /// The longest user name, in characters, without its mark.
 pub(super) const USERNAME_CHARS_MAX: usize = 10;
+
+/// What a client is told when it is registered is mostly shorter: so it is written without moving it.
+const WELCOME_BYTES: usize = 3 * 1024;
 
 /// A client that isn't registered yet.
 #[derive(Debug)]
@@ -202,18 +205,26 @@ impl IrcSession {
     }
 
     /// Tells a client that it is registered, and all that clients are told then.
-    pub(super) fn on_welcome(&mut self, cx: &mut Call<'_>, session: SessionId, card: Arc<Card>) {
+    pub(super) fn on_welcome(
+        &mut self,
+        cx: &mut Call<'_>,
+        session: SessionId,
+        card: Arc<Card>,
+        census: &Census,
+    ) {
         let State::Registering(registering) = &mut self.state else { return };
         let metadata = std::mem::take(&mut registering.metadata);
         let hostmask = card.hostmask();
         self.state = State::Active(Active { card, session, rooms: Vec::new(), batch: None });
         self.playback_begins(cx.now);
+        cx.lines.reserve(WELCOME_BYTES);
         let settings = self.settings.clone();
         let welcome = ["Welcome to the ", &settings.irc_network, " IRC Network ", &hostmask];
         self.numeric(cx, Numeric::RPL_WELCOME).trailing_parts(welcome);
         Greeting::write(&settings, nick_of(&self.state), self.flow.sink(cx.answering, &mut cx.lines));
         self.send_early_metadata(cx, metadata);
-        self.ask(cx, Asked::Lusers { welcome: true }, Command::Ask(Query::Census));
+        self.send_lusers(cx, census);
+        self.send_motd(cx);
     }
 
     /// When to look whether the client is there.

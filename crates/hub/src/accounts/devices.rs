@@ -45,7 +45,7 @@ impl Hub {
                 room.attach(user, from);
             }
         }
-        Ok(Reply::Welcome { session: from, card, room: None })
+        Ok(Reply::Welcome { session: from, card, room: None, census: self.census })
     }
 
     /// Shows a new session of a user the rooms that it is in already, and what its device has missed.

@@ -22,7 +22,8 @@ impl Hub {
         let (user, held, partner) = (*user, std::mem::take(held), partner.take());
         client.state = State::Talking { user, session, partner, full: false };
         let Some(card) = self.attach(session, user) else { return self.step_back(now, &key, fx) };
-        fx.push(Effect::Reply { to: session, reply: Reply::Welcome { session, card, room: None } });
+        let reply = Reply::Welcome { session, card, room: None, census: self.census };
+        fx.push(Effect::Reply { to: session, reply });
         for event in held {
             let id = event.id;
             fx.push(Effect::Deliver { to: Audience::One(session), event });
