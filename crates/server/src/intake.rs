@@ -24,7 +24,7 @@ impl Conn {
         }
         // What is left of earlier TLS records comes before what comes now.
         let held = self.tls.as_ref().map_or(0, |tls| tls.put_back(buffer));
-        match Plain(&self.socket).read(&mut buffer[held..]) {
+        match Plain::new(&self.socket).read(&mut buffer[held..]) {
             Ok(0) => self.on_end_of_input(turn),
             Ok(len) => {
                 turn.tally.bytes_in += len as u64;

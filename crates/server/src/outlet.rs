@@ -132,7 +132,9 @@ impl Conn {
     /// Writes until all is written or the socket takes no more; whether it takes no more.
     fn write_out(&mut self, turn: &mut Turn) -> io::Result<bool> {
         let Some(tls) = &mut self.tls else {
-            return self.queue.write_to(&mut Plain(&self.socket), &mut turn.spare);
+            let ends = matches!(self.stage, Stage::Closing);
+            let mut socket = if ends { Plain::ending(&self.socket) } else { Plain::new(&self.socket) };
+            return self.queue.write_to(&mut socket, &mut turn.spare);
         };
         let mut writer = tls.writer(&mut self.socket, &mut turn.scratch);
         if !self.queue.is_empty() && self.queue.write_to(&mut writer, &mut turn.spare)? {
