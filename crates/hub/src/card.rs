@@ -144,7 +144,7 @@ impl Card {
     /// `nick!user@host`, as IRC writes it.
     #[must_use]
     pub fn hostmask(&self) -> String {
-        format!("{}!{}@{}", self.wire_name(Namespace::Irc), self.username(), self.host())
+        [self.wire_name(Namespace::Irc), "!", self.username(), "@", self.host()].concat()
     }
 }
 

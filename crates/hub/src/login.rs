@@ -222,7 +222,7 @@ impl Hub {
         match claimed {
             // Nobody vouches for it: hence the mark, which also keeps it apart from the dialects' names.
             Some(claimed) => Profile {
-                username: format!("~{}", claimed.username).into(),
+                username: ["~", &claimed.username].concat().into(),
                 host,
                 real_name: self.phrase(&claimed.real_name),
                 account,

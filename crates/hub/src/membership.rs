@@ -46,7 +46,7 @@ impl Hub {
         if channel != name.as_str() {
             self.room_aliases.insert(Key::of(&channel), id);
         }
-        RoomCard { id, name: name.clone(), channel: format!("#{channel}").into() }
+        RoomCard { id, name: name.clone(), channel: ["#", &channel].concat().into() }
     }
 
     /// Forgets a room's names.

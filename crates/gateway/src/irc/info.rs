@@ -117,10 +117,11 @@ impl IrcSession {
 
     /// How many there are.
     pub(super) fn send_lusers(&mut self, cx: &mut Call<'_>, census: &Census) {
-        let visible = census.users.saturating_sub(census.invisible);
-        let invisible = census.invisible;
-        self.numeric(cx, Numeric::RPL_LUSERCLIENT)
-            .trailing_args(format_args!("There are {visible} users and {invisible} invisible on 1 servers"));
+        let (users, most) = (census.users.to_string(), census.users_most.to_string());
+        let visible = census.users.saturating_sub(census.invisible).to_string();
+        let invisible = census.invisible.to_string();
+        let text = ["There are ", &visible, " users and ", &invisible, " invisible on 1 servers"];
+        self.numeric(cx, Numeric::RPL_LUSERCLIENT).trailing_parts(text);
         for (numeric, count, text) in [
             (Numeric::RPL_LUSEROP, census.operators, "operator(s) online"),
             (Numeric::RPL_LUSERUNKNOWN, census.unknown, "unknown connection(s)"),
@@ -128,12 +129,10 @@ impl IrcSession {
         ] {
             self.numeric(cx, numeric).param(&count.to_string()).trailing(text);
         }
-        self.numeric(cx, Numeric::RPL_LUSERME)
-            .trailing_args(format_args!("I have {} clients and 0 servers", census.users));
-        let (users, most) = (census.users.to_string(), census.users_most.to_string());
+        self.numeric(cx, Numeric::RPL_LUSERME).trailing_parts(["I have ", &users, " clients and 0 servers"]);
         for (numeric, scope) in [(Numeric::RPL_LOCALUSERS, "local"), (Numeric::RPL_GLOBALUSERS, "global")] {
             let line = self.numeric(cx, numeric).param(&users).param(&most);
-            line.trailing_args(format_args!("Current {scope} users {users}, max {most}"));
+            line.trailing_parts(["Current ", scope, " users ", &users, ", max ", &most]);
         }
     }
 

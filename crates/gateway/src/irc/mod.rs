@@ -302,7 +302,7 @@ impl IrcSession {
             State::Registering(_) => self.origin.address.to_canonical().to_string(),
             State::Closed => return,
         };
-        self.line(cx).command("ERROR").trailing(&format!("Closing link: {host} ({reason})"));
+        self.line(cx).command("ERROR").trailing_parts(["Closing link: ", &host, " (", reason, ")"]);
         // Whatever waits is not answered any more, but what was written is.
         self.flow.abandon(&self.settings.irc_name, &mut self.batches, &mut cx.lines);
         cx.out.close(close);

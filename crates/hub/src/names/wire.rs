@@ -120,7 +120,7 @@ impl Namespace {
             Self::Muca => format!("{}{number}", name.replace([' ', ','], "_")),
             Self::MucaUid => {
                 let kept = ascii(name, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-                format!("{kept}{number}@{}", dialect.as_str())
+                [&kept, &number, "@", dialect.as_str()].concat()
             }
             Self::Rooms => {
                 let mut kept = name.replace('_', "-").replace(" - ", "-");

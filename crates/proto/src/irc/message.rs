@@ -1,8 +1,5 @@
 //! Writing messages: straight into the buffer, in one go.
 
-use std::fmt;
-use std::io::Write as _;
-
 use super::tags::escape_into;
 use super::{LINE_BYTES_MAX, Numeric};
 
@@ -135,14 +132,6 @@ impl<'b> Writer<'b> {
         self.end();
     }
 
-    /// The last parameter, behind a colon, as it is formatted.
-    pub fn trailing_args(self, text: fmt::Arguments<'_>) {
-        self.out.extend_from_slice(b" :");
-        // Writing to memory can't fail.
-        let _ = self.out.write_fmt(text);
-        self.end();
-    }
-
     /// All the rest of the line, as another writer has written it.
     pub fn rest(self, rest: &str) {
         self.out.extend_from_slice(rest.as_bytes());
@@ -204,7 +193,7 @@ mod tests {
             ":irc.example 001 ana :Welcome\r\n"
         );
         assert_eq!(written(|w| w.command("PING").end()), "PING\r\n");
-        assert_eq!(written(|w| w.command("X").trailing_args(format_args!("{}{}", 1, "\r\n"))), "X :1  \r\n");
+        assert_eq!(written(|w| w.command("X").trailing_parts(["1", "\r\n"])), "X :1  \r\n");
         assert_eq!(written(|w| w.command("X").rest(" a :b")), "X a :b\r\n");
         assert_eq!(
             written(|w| w.command("X").param("").param(":a b\n").trailing("\r\n")),
