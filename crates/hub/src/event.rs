@@ -333,6 +333,7 @@ struct Inner {
     event: Event,
     encoded: OnceLock<Encoded>,
     not_kept: AtomicBool,
+    awaited: AtomicBool,
 }
 
 /// The bytes in one form, and the next of a list that only grows, one cell at a time, so that readers need no lock and
@@ -349,7 +350,8 @@ impl Shared {
     /// Takes an event that is now beyond change.
     #[must_use]
     pub fn new(event: Event) -> Self {
-        Self(Arc::new(Inner { event, encoded: OnceLock::new(), not_kept: AtomicBool::new(false) }))
+        let (not_kept, awaited) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self(Arc::new(Inner { event, encoded: OnceLock::new(), not_kept, awaited }))
     }
 
     /// Notes that the event was to be kept and could not be.
@@ -362,6 +364,17 @@ impl Shared {
     #[must_use]
     pub fn is_not_kept(&self) -> bool {
         self.0.not_kept.load(Ordering::Acquire)
+    }
+
+    /// Notes that its sender waits until it is acknowledged.
+    pub(crate) fn set_awaited(&self) {
+        self.0.awaited.store(true, Ordering::Release);
+    }
+
+    /// Whether its sender waits until it is acknowledged. If not, nobody has to be told ([`crate::Command::Receipt`]).
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.0.awaited.load(Ordering::Acquire)
     }
 
     /// The event's bytes in `form`, made by `encode` the first time that any recipient asks.

@@ -397,6 +397,9 @@ impl Hub {
         let waits = token
             .filter(|_| waits)
             .is_some_and(|token| self.expect_receipts(event.id, (from, token), &to, ring, except));
+        if waits {
+            event.set_awaited();
+        }
         if !to.sessions().is_empty() {
             fx.push(Effect::Deliver { to, event: event.clone() });
         }

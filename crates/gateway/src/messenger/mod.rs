@@ -264,7 +264,7 @@ impl Session for MessengerSession {
         };
         if let Some(plain) = kicked.or_else(|| invited(event, me, SPACE)) {
             let parts = wire::forwards(&plain, habits, framing, most);
-            return self.outlet.forward(&self.settings, now, event.id, &parts, out);
+            return self.outlet.forward(&self.settings, now, event, &parts, out);
         }
         let Some(plain) = plain(event, SPACE) else { return };
         // What it says to all doesn't come back.
@@ -273,7 +273,7 @@ impl Session for MessengerSession {
         }
         let parts =
             event.encoded(wire::form_of(habits, framing), |_| wire::forwards(&plain, habits, framing, most));
-        self.outlet.forward(&self.settings, now, event.id, parts, out);
+        self.outlet.forward(&self.settings, now, event, parts, out);
     }
 
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox) {

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hub::{Command, EventId, Now, Verdict};
+use hub::{Command, EventId, Now, Shared, Verdict};
 
 use crate::{Close, Outbox, Settings};
 
@@ -35,16 +35,23 @@ struct Mail {
     acknowledges: bool,
 }
 
+/// A message whose last part has its turn.
+#[derive(Debug, Clone, Copy)]
+struct Message {
+    event: EventId,
+    /// Whether its sender waits to be told. Mostly none does, and the hub isn't troubled.
+    is_awaited: bool,
+}
+
 #[derive(Debug)]
 struct Forward {
     bytes: Bytes,
-    /// The message whose last part this is.
-    completes: Option<EventId>,
+    completes: Option<Message>,
 }
 
 #[derive(Debug)]
 struct Awaited {
-    completes: Option<EventId>,
+    completes: Option<Message>,
     /// When it counts as acknowledged.
     until: Instant,
 }
@@ -95,19 +102,20 @@ impl Outlet {
         &mut self,
         settings: &Settings,
         now: Now,
-        event: EventId,
+        event: &Shared,
         parts: &[Bytes],
         out: &mut Outbox,
     ) {
         let Some(mail) = &mut self.mail else { return };
+        let message = Message { event: event.id, is_awaited: event.is_awaited() };
         for (index, part) in parts.iter().enumerate() {
             mail.queued_bytes += part.len();
-            let completes = (index + 1 == parts.len()).then_some(event);
+            let completes = (index + 1 == parts.len()).then_some(message);
             mail.forwards.push_back(Forward { bytes: part.clone(), completes });
         }
-        if parts.is_empty() {
+        if parts.is_empty() && message.is_awaited {
             // There is nothing to show, and so nothing to wait for.
-            out.command(Command::Receipt { event, verdict: Verdict::Received });
+            out.command(Command::Receipt { event: event.id, verdict: Verdict::Received });
         }
         self.pump(settings, now, out);
     }
@@ -194,10 +202,12 @@ impl Outlet {
 
 impl Mail {
     /// A part has been served; if it was the last one, its sender is told.
-    fn complete(&mut self, completes: Option<EventId>, out: &mut Outbox) {
-        let Some(event) = completes else { return };
+    fn complete(&mut self, completes: Option<Message>, out: &mut Outbox) {
+        let Some(Message { event, is_awaited }) = completes else { return };
         let verdict = if self.is_rejected { Verdict::Rejected } else { Verdict::Received };
         self.is_rejected = false;
-        out.command(Command::Receipt { event, verdict });
+        if is_awaited {
+            out.command(Command::Receipt { event, verdict });
+        }
     }
 }
