@@ -75,6 +75,14 @@ fn a_room_hears_everything_in_each_protocol_and_in_all_at_once() {
 }
 
 #[test]
+fn what_is_said_after_measuring_does_not_count() {
+    let line = "fanout rooms://AT --members 3 --seconds 0.2 --warmup 0 --rate 20 --cooldown 2".to_owned();
+    let said = all_right(&[], [line]);
+    let sent = said[0]["sent"].as_u64();
+    assert!(sent > Some(0) && sent < Some(24), "{}", said[0]);
+}
+
+#[test]
 fn pairs_idlers_and_visitors_find_nothing_wrong() {
     for scheme in ["irc", "rooms", "tmp", "muca", "messenger", "bridge"] {
         let mut lines = vec![
