@@ -8,7 +8,7 @@ use crate::block::{Blocks, Entry};
 use crate::expire::Expiry;
 use crate::record::{Face, Line, Named, Place, Said};
 
-/// People and histories whose numbers are remembered; beyond that they are looked up again.
+/// People and histories whose numbers are remembered; beyond that histories are looked up again, and people get others.
 const REMEMBERED_MAX: usize = 16 * 1024;
 
 /// Numbers of people and histories.
