@@ -144,7 +144,6 @@ impl People {
         assert!(texts == self.kept, "kept:\n{:#?}\nin the history:\n{texts:#?}", self.kept);
     }
 
-    /// Waits until the operator is told; not told `not` before that.
     #[track_caller]
     fn nobody_makes_an_account(&mut self) {
         self.otto.send("REGISTER * * correct-horse");
@@ -156,6 +155,7 @@ impl People {
         });
     }
 
+    /// Waits until the operator is told; not told `not` before that.
     #[track_caller]
     fn operator_is_told(&mut self, wanted: &str, not: &str) {
         self.odin.until(|line| {
@@ -224,7 +224,10 @@ fn converse(trouble: Trouble) {
     people.all_are_told(Answer::Refused);
     // What there is can still be read.
     people.history_is_what_was_kept(address);
-    people.nobody_makes_an_account();
+    if at_once {
+        // Where there was no room for a message there may be for an account, which is smaller.
+        people.nobody_makes_an_account();
+    }
 
     place.mend();
     // It may take the server a while to see it.
