@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use hub::{
     Card, Dialect, Event, EventId, FormerFace, HistoryKey, Kept, Kind, RoomCard, RoomName, Scope, Shared,
-    Style, Text,
+    Style, Text, Whose,
 };
 use server::Durability;
 use store::Writer;
@@ -51,7 +51,7 @@ pub(crate) fn fill(folder: &Path, messages: usize) -> Result<(), Failed> {
             seams: None,
         };
         let event = Shared::new(Event { id, unix_ms: id.unix_ms(), by: None, kind });
-        Kept::Event { history: history.clone(), parties: Default::default(), event }
+        Kept::Event { whose: Whose::Room(history.clone()), event }
     };
     for first in (0..messages).step_by(BATCH) {
         let batch: Vec<Kept> = (first..messages.min(first + BATCH)).map(event).collect();

@@ -400,6 +400,17 @@ impl Event {
         let Kind::Message { scope, .. } = &self.kind else { return false };
         matches!(scope, Room(_) | Ranked { .. } | Private { to: Some(_), .. })
     }
+
+    /// Whose it is, and for whom, if it is private and for one person.
+    #[must_use]
+    pub fn pair(&self) -> Option<[&Arc<Card>; 2]> {
+        match &self.kind {
+            Kind::Message { from, scope: Scope::Private { to: Some(to), .. }, .. }
+            | Kind::Tags { from, scope: Scope::Private { to: Some(to), .. }, .. }
+            | Kind::Redact { by: from, scope: Scope::Private { to: Some(to), .. }, .. } => Some([from, to]),
+            _ => None,
+        }
+    }
 }
 
 impl std::ops::Deref for Shared {

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::names::Key;
 use crate::{
-    Account, Card, Effect, EventId, Hub, Invitation, InvitationDigest, KeptRoom, Kind, Name, Presence,
+    Account, Card, Effect, Event, EventId, Hub, Invitation, InvitationDigest, KeptRoom, Kind, Name, Presence,
     RoomCard, RoomName, Scope, ServerBan, Shared, Style, UserId,
 };
 
@@ -94,15 +94,46 @@ impl Party {
     }
 }
 
+/// Whose history an event belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// A room's.
+    Room(HistoryKey),
+    /// That of the two whom the event itself names, see [`Event::pair`]: most private messages' is, and to say so takes
+    /// no memory.
+    Pair,
+    /// Some people's, whoever said it among them.
+    Group(SmallVec<[Party; 2]>),
+}
+
+impl Whose {
+    /// The history of an event that belongs there.
+    #[must_use]
+    pub fn history(&self, event: &Event) -> HistoryKey {
+        match self {
+            Self::Room(history) => history.clone(),
+            Self::Pair | Self::Group(_) => HistoryKey::of_people(&self.parties(event)),
+        }
+    }
+
+    /// Whose conversation an event that belongs there is part of: nobody's if it is a room's.
+    #[must_use]
+    pub fn parties(&self, event: &Event) -> SmallVec<[Party; 2]> {
+        match self {
+            Self::Room(_) => SmallVec::new(),
+            Self::Pair => event.pair().into_iter().flatten().map(|card| Party::of(card)).collect(),
+            Self::Group(parties) => parties.clone(),
+        }
+    }
+}
+
 /// Something to keep.
 #[derive(Debug, Clone)]
 pub enum Kept {
     /// What was said or done. A [`Kind::Redact`] takes away what it is about.
     Event {
         /// Where it belongs.
-        history: HistoryKey,
-        /// Whose conversation it is, if it is one.
-        parties: SmallVec<[Party; 2]>,
+        whose: Whose,
         /// What.
         event: Shared,
     },
@@ -320,7 +351,7 @@ pub enum Recalled {
 }
 
 impl Hub {
-    /// Has an event kept, if it is something that is.
+    /// Has an event kept, if it is something that is. `parties` are those of what is said to several people, privately.
     pub(crate) fn keep(&self, event: &Shared, parties: SmallVec<[Party; 2]>, fx: &mut Vec<Effect>) {
         if !self.config.keeps {
             return;
@@ -329,18 +360,19 @@ impl Hub {
             Kind::Message { style: Style::Request { .. }, .. } => return,
             Kind::Message { scope, .. } | Kind::Redact { scope, .. } | Kind::Tags { scope, .. } => scope,
             Kind::Topic { room, .. } => {
-                let history = self.history_of_room(room);
-                return fx.push(Effect::Keep(Kept::Event { history, parties, event: event.clone() }));
+                let whose = Whose::Room(self.history_of_room(room));
+                return fx.push(Effect::Keep(Kept::Event { whose, event: event.clone() }));
             }
             _ => return,
         };
-        let history = match scope {
-            Scope::Room(room) => self.history_of_room(room),
+        let whose = match scope {
+            Scope::Room(room) => Whose::Room(self.history_of_room(room)),
             // What only some members heard isn't for all who read later.
             Scope::Ranked { .. } => return,
-            Scope::Private { .. } => HistoryKey::of_people(&parties),
+            Scope::Private { to: Some(_), .. } => Whose::Pair,
+            Scope::Private { to: None, .. } => Whose::Group(parties),
         };
-        fx.push(Effect::Keep(Kept::Event { history, parties, event: event.clone() }));
+        fx.push(Effect::Keep(Kept::Event { whose, event: event.clone() }));
     }
 
     pub(crate) fn history_of_room(&self, card: &RoomCard) -> HistoryKey {
@@ -348,7 +380,7 @@ impl Hub {
         room.map_or_else(|| HistoryKey::of_room(&card.name), |room| room.history.clone())
     }
 
-    /// The parties of a private message.
+    /// The parties of what is said to several people, privately.
     pub(crate) fn parties(&self, from: &Card, to: &[UserId]) -> SmallVec<[Party; 2]> {
         if !self.config.keeps {
             return SmallVec::new();

@@ -59,7 +59,7 @@ pub use effect::{Audience, Effect, Purpose};
 pub use event::{Actor, Chunks, Event, Form, Kind, MetadataOf, News, Reaction, Scope, Shared, Style, Typing};
 pub use history::Wish;
 pub use ids::{CallId, EventId, NoEventId, RoomId, SessionId, Token, UserId};
-pub use keep::{HistoryKey, Kept, Party, Recall, Recalled, Wanted, Window};
+pub use keep::{HistoryKey, Kept, Party, Recall, Recalled, Wanted, Whose, Window};
 pub use kept_rooms::KeptRoom;
 pub use metadata::{
     METADATA_KEYS_MAX, METADATA_VALUE_BYTES_MAX, METADATA_WANTED_MAX, MetadataAction, MetadataAnswer,

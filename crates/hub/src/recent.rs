@@ -119,9 +119,8 @@ impl Hub {
         self.recent.forget(id);
         let reason: Option<Arc<str>> =
             reason.filter(|reason| !reason.is_empty()).map(|reason| self.phrase(reason));
-        let parties = scope.whom().map(|whom| self.parties(&by, &[whom])).unwrap_or_default();
         let event = self.event(now, Kind::Redact { by, scope, message: id, reason });
-        self.keep(&event, parties, fx);
+        self.keep(&event, SmallVec::new(), fx);
         self.deliver_to(to, event, fx);
         Ok(Reply::Done)
     }

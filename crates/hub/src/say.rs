@@ -136,14 +136,12 @@ impl Hub {
             to = Audience::Many(self.audience_after_arrival(now, &card, room, all.clone(), fx));
         }
         let reaction = reaction.map(|(with, to)| self.reaction(&with, to));
-        let (by, whom) = (card.clone(), scope.whom());
         let kind = match typing {
             Some(state) => Kind::Typing { from: card, scope, state },
             None => Kind::Tags { from: card, scope, tags: tags.into(), reaction },
         };
         let event = self.event(now, kind);
-        let parties = whom.map(|whom| self.parties(&by, &[whom])).unwrap_or_default();
-        self.keep(&event, parties, fx);
+        self.keep(&event, SmallVec::new(), fx);
         self.deliver_to(to, event, fx);
         Ok(Reply::Done)
     }
@@ -351,7 +349,7 @@ impl Hub {
             self.add_own(said.card.user(), &mut sessions);
         }
         let (whom, away) = whom.unzip();
-        let parties = self.parties(&said.card, to);
+        let parties = if whom.is_some() { SmallVec::new() } else { self.parties(&said.card, to) };
         let to = audience(&sessions);
         self.deliver(
             now,

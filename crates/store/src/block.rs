@@ -10,6 +10,7 @@ use rusqlite::{Connection, Error, OptionalExtension as _, Result, params};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::append::append;
 use crate::row::kind;
 
 /// Events of a block at most: to remove some of them may take no longer.
@@ -20,6 +21,16 @@ const BYTES_MAX: usize = 3_500;
 const SPAN_MAX_MS: u64 = 60_000;
 /// Empty blocks that are kept to be used again.
 const SPARE_MAX: usize = 1024;
+
+/// What an [`Entry`] begins with. What comes then, [`Entry::said`], is the same in the log and in a block, and goes from
+/// one into the other as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    pub(crate) id: u64,
+    pub(crate) kind: u8,
+    pub(crate) face: i64,
+    pub(crate) whom: Option<i64>,
+}
 
 /// An event as a block has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +52,18 @@ impl Entry<'_> {
     /// Whether it is something said: of that there are words.
     pub(crate) fn is_said(&self) -> bool {
         self.kind <= kind::LAST_SAID
+    }
+
+    pub(crate) fn head(&self) -> Head {
+        let Self { id, kind, face, whom, .. } = *self;
+        Head { id, kind, face, whom }
+    }
+
+    /// What was said, as bytes.
+    pub(crate) fn said(&self) -> Result<Vec<u8>> {
+        let mut said = Vec::new();
+        append(&mut said, &(self.text, self.tags, &self.seams)).map_err(no_bytes)?;
+        Ok(said)
     }
 
     /// The id as the database counts.
@@ -65,12 +88,12 @@ impl Block {
         self.bytes.clear();
     }
 
-    fn push(&mut self, entry: &Entry<'_>) -> Result<()> {
-        let entry = Entry { id: entry.id - self.first, ..entry.clone() };
-        self.last = self.first + entry.id;
+    fn push(&mut self, head: Head, said: &[u8]) -> Result<()> {
+        self.last = head.id;
         self.count += 1;
-        let bytes = postcard::to_extend(&entry, std::mem::take(&mut self.bytes));
-        self.bytes = bytes.map_err(|error| Error::ToSqlConversionFailure(error.into()))?;
+        let head = Head { id: head.id - self.first, ..head };
+        append(&mut self.bytes, &head).map_err(no_bytes)?;
+        self.bytes.extend_from_slice(said);
         Ok(())
     }
 
@@ -93,20 +116,21 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    pub(crate) fn push(&mut self, history: i64, entry: &Entry<'_>) -> Result<()> {
+    /// Takes an event: what its entry begins with, and [`Entry::said`].
+    pub(crate) fn push(&mut self, history: i64, head: Head, said: &[u8]) -> Result<()> {
         if let Some(block) = self.last.get(&history).and_then(|at| self.all.get_mut(*at))
-            && block.takes(entry.id)
+            && block.takes(head.id)
         {
-            return block.push(entry);
+            return block.push(head, said);
         }
         if self.used == self.all.len() {
             self.all.push(Block::default());
         }
         let Some(block) = self.all.get_mut(self.used) else { return Ok(()) };
-        block.begin(history, entry.id);
+        block.begin(history, head.id);
         self.last.insert(history, self.used);
         self.used += 1;
-        block.push(entry)
+        block.push(head, said)
     }
 
     /// Enters them.
@@ -150,6 +174,10 @@ pub(crate) fn entries(first: i64, bytes: &[u8]) -> impl Iterator<Item = Result<E
         let is_after = std::mem::replace(ended, entry.is_err());
         (!is_after).then_some(entry)
     })
+}
+
+fn no_bytes(error: postcard::Error) -> Error {
+    Error::ToSqlConversionFailure(error.into())
 }
 
 fn no_block(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
@@ -214,7 +242,7 @@ pub(crate) fn remove(
         if goes(&entry) {
             gone.push(entry);
         } else {
-            left.push(&entry)?;
+            left.push(entry.head(), &entry.said()?)?;
         }
     }
     let Some(newest) = gone.last() else { return Ok(0) };
@@ -331,7 +359,7 @@ pub(crate) fn of_rows(change: &Connection) -> Result<()> {
             tags: row.get_ref(5)?.as_str_or_null()?,
             seams: row.get_ref(6)?.as_str_or_null()?.map(Cow::Borrowed),
         };
-        blocks.push(history, &entry)?;
+        blocks.push(history, entry.head(), &entry.said()?)?;
     }
     blocks.enter(change)?;
     // Only now: an event refers to its faces for as long as it is there.

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use hub::{EventId, Kept, Kind};
 
-use crate::record::{Line, Named, Numbers, Record, Said};
+use crate::append::append;
+use crate::record::{Line, Named, Numbers, Passing, Record, Said};
 use crate::{Durability, FILE_NAME, StoreError};
 
 /// The files' names: the database's, and this.
@@ -71,12 +72,10 @@ impl Logged {
         self.count = count;
     }
 
-    fn push(&mut self, line: &Line<'_>) -> Result<(), StoreError> {
+    pub(crate) fn push(&mut self, line: &Line<'_>) -> Result<(), StoreError> {
         let start = self.bytes.len();
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.extend([0; HEAD]);
-        let bytes = postcard::to_extend(line, bytes);
-        self.bytes = bytes.map_err(|error| StoreError::Output(io::Error::other(error)))?;
+        self.bytes.extend([0; HEAD]);
+        append(&mut self.bytes, line).map_err(|error| StoreError::Output(io::Error::other(error)))?;
         let framed = self.bytes.get_mut(start..).and_then(|framed| framed.split_first_chunk_mut::<HEAD>());
         if let Some((head, said)) = framed {
             let (at_length, at_sum) = head.split_at_mut(HEAD / 2);
@@ -88,24 +87,26 @@ impl Logged {
         Ok(())
     }
 
-    pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+    fn framed(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.bytes.as_slice();
-        let framed = std::iter::from_fn(move || {
+        std::iter::from_fn(move || {
             let (said, after) = split(rest)?;
             rest = after;
             Some(said)
-        });
-        // They were written or looked through by this process.
-        framed.filter_map(|said| {
-            postcard::from_bytes(said)
-                .inspect_err(|error| tracing::error!(%error, "a record makes no sense"))
-                .ok()
+        })
+    }
+
+    /// The lines, for the database. They were written or looked through by this process.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Passing<'_>> {
+        self.framed().filter_map(|line| {
+            Passing::read(line).inspect_err(|error| tracing::error!(%error, "a record makes no sense")).ok()
         })
     }
 
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
         let mut named = Named::default();
-        self.lines().filter_map(move |line| Record::of_line(&mut named, line).ok().flatten())
+        self.framed()
+            .filter_map(move |line| Record::of_line(&mut named, postcard::from_bytes(line).ok()?).ok()?)
     }
 }
 

@@ -4,9 +4,9 @@ use hub::EventId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use rustc_hash::FxHashMap;
 
-use crate::block::{Blocks, Entry};
+use crate::block::{Blocks, Head};
 use crate::expire::Expiry;
-use crate::record::{Face, Line, Named, Place, Said};
+use crate::record::{Face, Line, Named, Passing, Place, Said};
 
 /// People and histories whose numbers are remembered; beyond that histories are looked up again, and people get others.
 const REMEMBERED_MAX: usize = 16 * 1024;
@@ -44,30 +44,39 @@ impl<'c> Entering<'c> {
 
     /// Takes what is to be entered.
     pub(crate) fn push(&mut self, said: &Said<'_>) -> rusqlite::Result<()> {
-        let place = self.place(&said.place())?;
+        let place = self.place(&said.whereabouts().place())?;
         let face = self.known.face(self.change, &said.from())?;
         let whom = said.whom().map(|whom| self.known.face(self.change, &whom)).transpose()?;
-        self.push_entry(place, &said.entry(face, whom))
+        let entry = said.entry(face, whom);
+        self.push_entry(place, entry.head(), &entry.said()?)
     }
 
     /// Takes what the log has.
-    pub(crate) fn push_line(&mut self, line: Line<'_>) -> rusqlite::Result<()> {
+    pub(crate) fn push_line(&mut self, line: Passing<'_>) -> rusqlite::Result<()> {
         match line {
-            Line::Face(number, face) => {
+            Passing::Name(Line::Face(number, face)) => {
                 let face = self.known.face(self.change, &face)?;
                 self.named.face(number, face);
             }
-            Line::Place(number, place) => {
+            Passing::Name(Line::Place(number, place)) => {
                 let place = self.place(&place)?;
                 self.named.place(number, place);
             }
-            Line::Event(place, entry) => {
-                let found = self.named.of(place, &entry);
-                let (place, face, whom) = found.ok_or(rusqlite::Error::InvalidQuery)?;
-                self.push_entry(place, &Entry { face, whom, ..entry })?;
+            Passing::Name(Line::Event(place, entry)) => {
+                return self.push_event(place, entry.head(), &entry.said()?);
             }
+            Passing::Event(place, head, said) => return self.push_event(place, head, said),
         }
         Ok(())
+    }
+
+    fn push_event(&mut self, place: u32, head: Head, said: &[u8]) -> rusqlite::Result<()> {
+        let Some((place, face, whom)) = self.named.of(place, head) else {
+            // Only a fault of ours could have written that; what came after it has to be entered all the same.
+            tracing::error!(id = head.id, "a record names nobody");
+            return Ok(());
+        };
+        self.push_entry(place, Head { face, whom, ..head }, said)
     }
 
     fn place(&mut self, place: &Place<'_>) -> rusqlite::Result<(i64, bool)> {
@@ -75,12 +84,17 @@ impl<'c> Entering<'c> {
         Ok((self.known.history(self.change, history, room, parties)?, !room.is_empty()))
     }
 
-    fn push_entry(&mut self, (history, is_room): (i64, bool), entry: &Entry<'_>) -> rusqlite::Result<()> {
+    fn push_entry(
+        &mut self,
+        (history, is_room): (i64, bool),
+        head: Head,
+        said: &[u8],
+    ) -> rusqlite::Result<()> {
         if is_room {
             self.expiry.note(history);
         }
-        self.last = self.last.max(EventId::from_bits(entry.id));
-        self.blocks.push(history, entry)
+        self.last = self.last.max(EventId::from_bits(head.id));
+        self.blocks.push(history, head, said)
     }
 
     /// What changes what is there already comes after what was taken before it.

@@ -8,6 +8,7 @@
 //! All SQL of the project is here.
 
 mod accounts;
+mod append;
 mod backup;
 mod bans;
 mod block;

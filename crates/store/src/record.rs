@@ -3,26 +3,39 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use hub::{Actor, Card, Event, EventId, HistoryKey, Kept, Kind, Namespace, Party, Scope, Style};
+use hub::{Actor, Card, Event, EventId, HistoryKey, Kept, Kind, Namespace, Party, Scope, Style, Whose};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::block::Entry;
+use crate::block::{Entry, Head};
 use crate::row::kind;
 
 /// An event, if it is of a kind that is kept as one, as the hub has it.
 pub(crate) struct Said<'r> {
-    history: &'r HistoryKey,
-    parties: &'r [Party],
+    whose: &'r Whose,
+    event: &'r Event,
     room: &'r str,
     from: &'r Arc<Card>,
     whom: Option<&'r Arc<Card>>,
-    id: u64,
     kind: u8,
     text: &'r str,
     tags: Option<&'r str>,
     seams: Option<Cow<'r, str>>,
+}
+
+/// Where something was said, as it is looked up.
+pub(crate) struct Whereabouts<'r> {
+    history: HistoryKey,
+    room: &'r str,
+    parties: SmallVec<[Party; 2]>,
+}
+
+impl Whereabouts<'_> {
+    pub(crate) fn place(&self) -> Place<'_> {
+        let Self { history, room, parties } = self;
+        Place { history: history.as_str(), room, parties: parties.iter().map(Party::as_str).collect() }
+    }
 }
 
 /// A person as it looked: the columns of its row.
@@ -60,6 +73,28 @@ pub(crate) enum Line<'r> {
     Place(u32, #[serde(borrow)] Place<'r>),
     /// An event: its place, and what a block has of it, but with the log's numbers.
     Event(u32, #[serde(borrow)] Entry<'r>),
+}
+
+/// A line on its way from the log into the database: of an event only the beginning is looked at.
+pub(crate) enum Passing<'r> {
+    Name(Line<'r>),
+    /// Where, what its entry begins with, and the rest of that.
+    Event(u32, Head, &'r [u8]),
+}
+
+impl<'r> Passing<'r> {
+    /// How [`Line::Event`] begins.
+    const EVENT: u8 = 2;
+
+    pub(crate) fn read(line: &'r [u8]) -> postcard::Result<Self> {
+        match line.split_first() {
+            Some((&Self::EVENT, event)) => {
+                let ((place, head), said) = postcard::take_from_bytes(event)?;
+                Ok(Self::Event(place, head, said))
+            }
+            _ => postcard::from_bytes(line).map(Self::Name),
+        }
+    }
 }
 
 /// An event with all that belongs to it.
@@ -107,12 +142,12 @@ impl<'r> Said<'r> {
     /// find it.
     pub(crate) fn of_kept(kept: &'r Kept) -> Option<Self> {
         match kept {
-            Kept::Event { history, parties, event } => Self::of(history, parties, event),
+            Kept::Event { whose, event } => Self::of(whose, event),
             _ => None,
         }
     }
 
-    fn of(history: &'r HistoryKey, parties: &'r [Party], event: &'r Event) -> Option<Self> {
+    fn of(whose: &'r Whose, event: &'r Event) -> Option<Self> {
         let (from, scope, kind, text) = match &event.kind {
             Kind::Message { from, scope, text, style, .. } => {
                 let kind = match style {
@@ -147,12 +182,30 @@ impl<'r> Said<'r> {
             let seams: Vec<String> = seams.iter().map(usize::to_string).collect();
             seams.join(",").into()
         });
-        Some(Self { history, parties, room, from, whom, id: event.id.bits(), kind, text, tags, seams })
+        Some(Self { whose, event, room, from, whom, kind, text, tags, seams })
     }
 
-    pub(crate) fn place(&self) -> Place<'r> {
-        let Self { history, parties, room, .. } = *self;
-        Place { history: history.as_str(), room, parties: parties.iter().map(Party::as_str).collect() }
+    pub(crate) fn whereabouts(&self) -> Whereabouts<'r> {
+        let Self { whose, event, room, .. } = *self;
+        Whereabouts { history: whose.history(event), room, parties: whose.parties(event) }
+    }
+
+    /// The history, if it is a room's.
+    fn room(&self) -> Option<&'r HistoryKey> {
+        match self.whose {
+            Whose::Room(history) => Some(history),
+            Whose::Pair | Whose::Group(_) => None,
+        }
+    }
+
+    /// Where those are in memory who decide on its numbers, if they are two.
+    fn addresses(&self) -> Option<(usize, usize)> {
+        let place = match (self.whose, self.whom) {
+            (Whose::Room(history), None) => history.as_str().as_ptr().addr(),
+            (Whose::Pair, Some(whom)) => address(whom),
+            _ => return None,
+        };
+        Some((address(self.from), place))
     }
 
     pub(crate) fn from(&self) -> Face<'r> {
@@ -165,8 +218,8 @@ impl<'r> Said<'r> {
 
     /// What a block has of it.
     pub(crate) fn entry(&self, face: i64, whom: Option<i64>) -> Entry<'r> {
-        let Self { id, kind, text, tags, ref seams, .. } = *self;
-        Entry { id, kind, face, whom, text, tags, seams: seams.clone() }
+        let Self { event, kind, text, tags, ref seams, .. } = *self;
+        Entry { id: event.id.bits(), kind, face, whom, text, tags, seams: seams.clone() }
     }
 }
 
@@ -176,6 +229,18 @@ pub(crate) struct Numbers {
     /// By where they are in memory, which is theirs for as long as they are here.
     faces: FxHashMap<usize, (Arc<Card>, u32)>,
     places: FxHashMap<HistoryKey, u32>,
+    /// All that a message needs, by who says it and where: by where these two are in memory, too.
+    known: FxHashMap<(usize, usize), Known>,
+}
+
+/// The numbers of an event.
+#[derive(Debug, Clone)]
+struct Known {
+    place: u32,
+    from: u32,
+    whom: Option<u32>,
+    /// What else has to stay where it is.
+    _room: Option<HistoryKey>,
 }
 
 impl Numbers {
@@ -185,10 +250,27 @@ impl Numbers {
         said: &Said<'_>,
         mut line: impl FnMut(&Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        let addresses = said.addresses();
+        let mut new = None;
+        let known = match addresses.and_then(|addresses| self.known.get(&addresses)) {
+            Some(known) => known,
+            None => new.insert(self.learn(said, &mut line)?),
+        };
+        line(&Line::Event(known.place, said.entry(known.from.into(), known.whom.map(Into::into))))?;
+        if let (Some(addresses), Some(new)) = (addresses, new) {
+            self.known.insert(addresses, new);
+        }
+        Ok(())
+    }
+
+    fn learn<E>(
+        &mut self,
+        said: &Said<'_>,
+        line: &mut impl FnMut(&Line<'_>) -> Result<(), E>,
+    ) -> Result<Known, E> {
         let mut face = |card: &Arc<Card>| {
             let next = number(self.faces.len());
-            let address = Arc::as_ptr(card).addr();
-            let (_, known) = self.faces.entry(address).or_insert_with(|| (card.clone(), next));
+            let (_, known) = self.faces.entry(address(card)).or_insert_with(|| (card.clone(), next));
             let number = *known;
             if number == next {
                 line(&Line::Face(number, Face::of(card)))?;
@@ -197,22 +279,24 @@ impl Numbers {
         };
         let from = face(said.from)?;
         let whom = said.whom.map(face).transpose()?;
+        let there = said.whereabouts();
         let next = number(self.places.len());
-        let place = match self.places.get(said.history) {
-            Some(place) => *place,
-            None => {
-                self.places.insert(said.history.clone(), next);
-                line(&Line::Place(next, said.place()))?;
-                next
-            }
-        };
-        line(&Line::Event(place, said.entry(from.into(), whom.map(Into::into))))
+        let place = *self.places.entry(there.history.clone()).or_insert(next);
+        if place == next {
+            line(&Line::Place(place, there.place()))?;
+        }
+        Ok(Known { place, from, whom, _room: said.room().cloned() })
     }
 
     pub(crate) fn clear(&mut self) {
         self.faces.clear();
         self.places.clear();
+        self.known.clear();
     }
+}
+
+fn address(card: &Arc<Card>) -> usize {
+    Arc::as_ptr(card).addr()
 }
 
 /// There is far less in a log than can be counted.
@@ -243,12 +327,12 @@ impl<F: Clone, P: Clone> Named<F, P> {
     }
 
     /// The place of an event, who has said it, and to whom; nothing: a number is nobody's.
-    pub(crate) fn of(&self, place: u32, entry: &Entry<'_>) -> Option<(P, F, Option<F>)> {
-        let whom = match entry.whom {
+    pub(crate) fn of(&self, place: u32, head: Head) -> Option<(P, F, Option<F>)> {
+        let whom = match head.whom {
             Some(whom) => Some(self.faces.get(&whom)?.clone()),
             None => None,
         };
-        Some((self.places.get(&place)?.clone(), self.faces.get(&entry.face)?.clone(), whom))
+        Some((self.places.get(&place)?.clone(), self.faces.get(&head.face)?.clone(), whom))
     }
 }
 
@@ -266,7 +350,8 @@ impl<'r> Record<'r> {
             Line::Face(number, face) => named.face(number, face),
             Line::Place(number, place) => named.place(number, place),
             Line::Event(place, entry) => {
-                let (place, from, whom) = named.of(place, &entry).ok_or(postcard::Error::SerdeDeCustom)?;
+                let (place, from, whom) =
+                    named.of(place, entry.head()).ok_or(postcard::Error::SerdeDeCustom)?;
                 return Ok(Some(Self { place, from, whom, entry: Entry { face: 0, whom: None, ..entry } }));
             }
         }

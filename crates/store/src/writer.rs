@@ -240,9 +240,9 @@ fn all_or_nothing(
 /// What changes what is there already.
 fn change_by(change: &Connection, known: &mut Known, kept: &Kept) -> rusqlite::Result<()> {
     match kept {
-        Kept::Event { history, event, .. } => {
+        Kept::Event { whose, event } => {
             if let Kind::Redact { message, .. } = &event.kind {
-                take_back(change, history, *message)?;
+                take_back(change, &whose.history(event), *message)?;
             }
         }
         Kept::HistoryRenamed { before, after, name } => {

@@ -86,8 +86,8 @@ fn topics_and_reactions_come_back_when_they_are_wanted() {
 fn private_messages_come_back_with_both_people() {
     let (ana, bob) = (member("ana"), person("bob"));
     let kept = wrote(8, &ana, &bob, "psst");
-    let Kept::Event { history, .. } = &kept else { unreachable!() };
-    comes_back(&kept, &page(std::slice::from_ref(history), None, Window::Latest(id(0)), 10));
+    let Kept::Event { whose, event } = &kept else { unreachable!() };
+    comes_back(&kept, &page(&[whose.history(event)], None, Window::Latest(id(0)), 10));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use hub::{
     Actor, Card, Dialect, Event, EventId, FormerFace, HistoryKey, Kept, Kind, Party, Recall, Recalled,
-    RoomCard, RoomName, Scope, Shared, Style, Text, Wanted, Window,
+    RoomCard, RoomName, Scope, Shared, Style, Text, Wanted, Whose, Window,
 };
 
 use crate::{Durability, FILE_NAME, Reader, Writer};
@@ -186,7 +186,7 @@ fn message(from: &Arc<Card>, scope: Scope, text: &str) -> Kind {
 
 /// An event in a room.
 fn in_room(name: &str, event: Shared) -> Kept {
-    Kept::Event { history: of_room(name), parties: Default::default(), event }
+    Kept::Event { whose: Whose::Room(of_room(name)), event }
 }
 
 /// Something said in a room.
@@ -196,13 +196,8 @@ fn said(number: u64, name: &str, from: &Arc<Card>, text: &str) -> Kept {
 
 /// Something written to one person.
 fn wrote(number: u64, from: &Arc<Card>, to: &Arc<Card>, text: &str) -> Kept {
-    let parties = [Party::of(from), Party::of(to)];
     let scope = Scope::Private { named: 1, to: Some(to.clone()) };
-    Kept::Event {
-        history: HistoryKey::of_people(&parties),
-        parties: parties.into_iter().collect(),
-        event: event(number, message(from, scope, text)),
-    }
+    Kept::Event { whose: Whose::Pair, event: event(number, message(from, scope, text)) }
 }
 
 /// A message of a room taken back.
