@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use precis_profiles::Nickname;
 use precis_profiles::precis_core::profile::Rules;
+use smol_str::SmolStr;
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
@@ -92,7 +93,7 @@ impl RoomName {
 /// and composition, and the difference between characters that look alike (Unicode TS 39). Two names with one
 /// key are one name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Key(Box<str>);
+pub(crate) struct Key(SmolStr);
 
 /// Keys are ordered as their texts are.
 impl Borrow<str> for Key {
@@ -142,7 +143,7 @@ impl Key {
             .and_then(|name| profile.case_mapping_rule(name))
             .and_then(|name| profile.normalization_rule(name))
             .map_or_else(|_| name.to_lowercase(), std::borrow::Cow::into_owned);
-        Self(unicode_security::skeleton(&folded).collect::<String>().into())
+        Self(unicode_security::skeleton(&folded).collect())
     }
 }
 
