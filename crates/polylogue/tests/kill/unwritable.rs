@@ -144,15 +144,33 @@ impl People {
         assert!(texts == self.kept, "kept:\n{:#?}\nin the history:\n{texts:#?}", self.kept);
     }
 
+    /// Somebody asks for an account.
     #[track_caller]
-    fn nobody_makes_an_account(&mut self) {
+    fn ask_for_account(&mut self) -> Answer {
         self.otto.send("REGISTER * * correct-horse");
         let answer = self.otto.until(|line| line.command == "FAIL" || line.command == "REGISTER");
-        assert_eq!(answer.parameters[..2], ["REGISTER", "TEMPORARILY_UNAVAILABLE"], "{answer:?}");
+        match (answer.command.as_str(), answer.parameters[..2].join(" ").as_str()) {
+            ("REGISTER", "SUCCESS otto") => Answer::Kept,
+            ("FAIL", "REGISTER TEMPORARILY_UNAVAILABLE") => Answer::Refused,
+            _ => panic!("{answer:?}"),
+        }
+    }
+
+    /// So does somebody else, of a service, and is told that it can't be kept.
+    #[track_caller]
+    fn service_refuses_account(&mut self) {
         self.igor.send("PRIVMSG NickServ :REGISTER correct-horse");
         self.igor.until(|line| {
             line.parameters.iter().any(|param| param.contains("could not be kept, and is undone"))
         });
+    }
+
+    /// Who was told that it has an account has it.
+    #[track_caller]
+    fn account_is_there(&mut self) {
+        self.otto.send("REGISTER * * correct-horse");
+        let answer = self.otto.until(|line| line.command == "FAIL" || line.command == "REGISTER");
+        assert_eq!(answer.parameters[..2], ["REGISTER", "ALREADY_AUTHENTICATED"], "{answer:?}");
     }
 
     /// Waits until the operator is told; not told `not` before that.
@@ -224,9 +242,11 @@ fn converse(trouble: Trouble) {
     people.all_are_told(Answer::Refused);
     // What there is can still be read.
     people.history_is_what_was_kept(address);
-    if at_once {
-        // Where there was no room for a message there may be for an account, which is smaller.
-        people.nobody_makes_an_account();
+    let account = people.ask_for_account();
+    // Where there was no room for a message there may be for an account, which is smaller.
+    assert!(account == Answer::Refused || !at_once, "an account is kept where nothing can be");
+    if account == Answer::Refused {
+        people.service_refuses_account();
     }
 
     place.mend();
@@ -239,8 +259,10 @@ fn converse(trouble: Trouble) {
     people.operator_is_told("can be written again", "can't be written");
     people.all_are_told(Answer::Kept);
     people.history_is_what_was_kept(address);
-    people.otto.send("REGISTER * * correct-horse");
-    people.otto.until(|line| line.command == "REGISTER" && line.parameters[0] == "SUCCESS");
+    if account == Answer::Refused {
+        assert_eq!(people.ask_for_account(), Answer::Kept);
+    }
+    people.account_is_there();
 
     if place.can_restart() {
         load::kill(&mut place.server);
