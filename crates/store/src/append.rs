@@ -3,6 +3,9 @@
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
+/// Bytes of a number at most.
+const NUMBER_MAX: usize = 10;
+
 /// Bytes that grow where they are. Postcard's own flavors take them and give them back, and the processor then waits for
 /// what was written to arrive in memory.
 struct Behind<'b>(&'b mut Vec<u8>);
@@ -16,7 +19,13 @@ impl Flavor for Behind<'_> {
     }
 
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        if bytes.len() <= NUMBER_MAX {
+            // A number, which was written byte by byte just now: to read it in another width would be the same wait.
+            self.0.reserve(NUMBER_MAX);
+            bytes.iter().for_each(|byte| self.0.push(*byte));
+        } else {
+            self.0.extend_from_slice(bytes);
+        }
         Ok(())
     }
 

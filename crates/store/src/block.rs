@@ -15,7 +15,7 @@ use crate::row::kind;
 
 /// Events of a block at most: to remove some of them may take no longer.
 pub(crate) const EVENTS_MAX: u32 = 50;
-/// With so many bytes a block is full: it fits a page of the database. A longer message has a block of its own.
+/// With so many bytes a block is full: two fit a page of the database. A longer message has a block of its own.
 const BYTES_MAX: usize = 3_500;
 /// From the first event of a block to its last, in milliseconds: it ends with its age.
 const SPAN_MAX_MS: u64 = 60_000;
@@ -24,7 +24,7 @@ const SPARE_MAX: usize = 1024;
 
 /// What an [`Entry`] begins with. What comes then, [`Entry::said`], is the same in the log and in a block, and goes from
 /// one into the other as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) id: u64,
     pub(crate) kind: u8,
@@ -88,11 +88,13 @@ impl Block {
         self.bytes.clear();
     }
 
-    fn push(&mut self, head: Head, said: &[u8]) -> Result<()> {
+    #[inline]
+    fn push(&mut self, head: &Head, said: &[u8]) -> Result<()> {
         self.last = head.id;
         self.count += 1;
-        let head = Head { id: head.id - self.first, ..head };
-        append(&mut self.bytes, &head).map_err(no_bytes)?;
+        // As it stands in an `Entry`. Not copied: see `Passing::read`.
+        append(&mut self.bytes, &(head.id - self.first, head.kind, head.face, &head.whom))
+            .map_err(no_bytes)?;
         self.bytes.extend_from_slice(said);
         Ok(())
     }
@@ -117,7 +119,8 @@ pub(crate) struct Blocks {
 
 impl Blocks {
     /// Takes an event: what its entry begins with, and [`Entry::said`].
-    pub(crate) fn push(&mut self, history: i64, head: Head, said: &[u8]) -> Result<()> {
+    #[inline]
+    pub(crate) fn push(&mut self, history: i64, head: &Head, said: &[u8]) -> Result<()> {
         if let Some(block) = self.last.get(&history).and_then(|at| self.all.get_mut(*at))
             && block.takes(head.id)
         {
@@ -242,7 +245,7 @@ pub(crate) fn remove(
         if goes(&entry) {
             gone.push(entry);
         } else {
-            left.push(entry.head(), &entry.said()?)?;
+            left.push(&entry.head(), &entry.said()?)?;
         }
     }
     let Some(newest) = gone.last() else { return Ok(0) };
@@ -359,7 +362,7 @@ pub(crate) fn of_rows(change: &Connection) -> Result<()> {
             tags: row.get_ref(5)?.as_str_or_null()?,
             seams: row.get_ref(6)?.as_str_or_null()?.map(Cow::Borrowed),
         };
-        blocks.push(history, entry.head(), &entry.said()?)?;
+        blocks.push(history, &entry.head(), &entry.said()?)?;
     }
     blocks.enter(change)?;
     // Only now: an event refers to its faces for as long as it is there.

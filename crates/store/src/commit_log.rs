@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use hub::{EventId, Kept, Kind};
 
 use crate::append::append;
-use crate::record::{Line, Named, Numbers, Passing, Record, Said};
+use crate::record::{Line, Named, Numbers, Record, Said};
 use crate::{Durability, FILE_NAME, StoreError};
 
 /// The files' names: the database's, and this.
@@ -87,7 +87,8 @@ impl Logged {
         Ok(())
     }
 
-    fn framed(&self) -> impl Iterator<Item = &[u8]> {
+    /// The lines, as bytes. They were written or looked through by this process.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.bytes.as_slice();
         std::iter::from_fn(move || {
             let (said, after) = split(rest)?;
@@ -96,16 +97,9 @@ impl Logged {
         })
     }
 
-    /// The lines, for the database. They were written or looked through by this process.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = Passing<'_>> {
-        self.framed().filter_map(|line| {
-            Passing::read(line).inspect_err(|error| tracing::error!(%error, "a record makes no sense")).ok()
-        })
-    }
-
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
         let mut named = Named::default();
-        self.framed()
+        self.lines()
             .filter_map(move |line| Record::of_line(&mut named, postcard::from_bytes(line).ok()?).ok()?)
     }
 }

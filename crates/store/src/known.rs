@@ -48,35 +48,39 @@ impl<'c> Entering<'c> {
         let face = self.known.face(self.change, &said.from())?;
         let whom = said.whom().map(|whom| self.known.face(self.change, &whom)).transpose()?;
         let entry = said.entry(face, whom);
-        self.push_entry(place, entry.head(), &entry.said()?)
+        self.push_entry(place, &entry.head(), &entry.said()?)
     }
 
-    /// Takes what the log has.
-    pub(crate) fn push_line(&mut self, line: Passing<'_>) -> rusqlite::Result<()> {
-        match line {
-            Passing::Name(Line::Face(number, face)) => {
+    /// Takes a line of the log.
+    pub(crate) fn push_line(&mut self, line: &[u8]) -> rusqlite::Result<()> {
+        let name = match Passing::read(line) {
+            Some(Ok(Passing { place, ref head, said })) => return self.push_event(place, head, said),
+            Some(Err(error)) => Err(error),
+            None => postcard::from_bytes(line),
+        };
+        match name {
+            Err(error) => tracing::error!(%error, "a record makes no sense"),
+            Ok(Line::Face(number, face)) => {
                 let face = self.known.face(self.change, &face)?;
                 self.named.face(number, face);
             }
-            Passing::Name(Line::Place(number, place)) => {
+            Ok(Line::Place(number, place)) => {
                 let place = self.place(&place)?;
                 self.named.place(number, place);
             }
-            Passing::Name(Line::Event(place, entry)) => {
-                return self.push_event(place, entry.head(), &entry.said()?);
-            }
-            Passing::Event(place, head, said) => return self.push_event(place, head, said),
+            Ok(Line::Event(place, entry)) => self.push_event(place, &entry.head(), &entry.said()?)?,
         }
         Ok(())
     }
 
-    fn push_event(&mut self, place: u32, head: Head, said: &[u8]) -> rusqlite::Result<()> {
+    #[inline]
+    fn push_event(&mut self, place: u32, head: &Head, said: &[u8]) -> rusqlite::Result<()> {
         let Some((place, face, whom)) = self.named.of(place, head) else {
             // Only a fault of ours could have written that; what came after it has to be entered all the same.
             tracing::error!(id = head.id, "a record names nobody");
             return Ok(());
         };
-        self.push_entry(place, Head { face, whom, ..head }, said)
+        self.push_entry(place, &Head { id: head.id, kind: head.kind, face, whom }, said)
     }
 
     fn place(&mut self, place: &Place<'_>) -> rusqlite::Result<(i64, bool)> {
@@ -84,10 +88,11 @@ impl<'c> Entering<'c> {
         Ok((self.known.history(self.change, history, room, parties)?, !room.is_empty()))
     }
 
+    #[inline]
     fn push_entry(
         &mut self,
         (history, is_room): (i64, bool),
-        head: Head,
+        head: &Head,
         said: &[u8],
     ) -> rusqlite::Result<()> {
         if is_room {

@@ -75,25 +75,34 @@ pub(crate) enum Line<'r> {
     Event(u32, #[serde(borrow)] Entry<'r>),
 }
 
-/// A line on its way from the log into the database: of an event only the beginning is looked at.
-pub(crate) enum Passing<'r> {
-    Name(Line<'r>),
-    /// Where, what its entry begins with, and the rest of that.
-    Event(u32, Head, &'r [u8]),
+/// An event on its way from the log into the database: only its beginning is looked at.
+pub(crate) struct Passing<'r> {
+    pub(crate) place: u32,
+    pub(crate) head: Head,
+    /// The rest of its entry.
+    pub(crate) said: &'r [u8],
 }
 
 impl<'r> Passing<'r> {
     /// How [`Line::Event`] begins.
     const EVENT: u8 = 2;
 
-    pub(crate) fn read(line: &'r [u8]) -> postcard::Result<Self> {
-        match line.split_first() {
-            Some((&Self::EVENT, event)) => {
-                let ((place, head), said) = postcard::take_from_bytes(event)?;
-                Ok(Self::Event(place, head, said))
-            }
-            _ => postcard::from_bytes(line).map(Self::Name),
-        }
+    /// Nothing: the line is no event.
+    ///
+    /// Field by field, so that they stay in registers: a struct that is written in parts and read in one piece makes the
+    /// processor wait until everything written before it is in memory.
+    #[inline]
+    pub(crate) fn read(line: &'r [u8]) -> Option<postcard::Result<Self>> {
+        let (&Self::EVENT, event) = line.split_first()? else { return None };
+        let mut from = postcard::Deserializer::from_bytes(event);
+        let mut read = || {
+            let place = u32::deserialize(&mut from)?;
+            let (id, kind) = (u64::deserialize(&mut from)?, u8::deserialize(&mut from)?);
+            let (face, whom) = (i64::deserialize(&mut from)?, Option::deserialize(&mut from)?);
+            Ok((place, Head { id, kind, face, whom }))
+        };
+        let head = read();
+        Some(head.and_then(|(place, head)| Ok(Self { place, head, said: from.finalize()? })))
     }
 }
 
@@ -327,7 +336,8 @@ impl<F: Clone, P: Clone> Named<F, P> {
     }
 
     /// The place of an event, who has said it, and to whom; nothing: a number is nobody's.
-    pub(crate) fn of(&self, place: u32, head: Head) -> Option<(P, F, Option<F>)> {
+    #[inline]
+    pub(crate) fn of(&self, place: u32, head: &Head) -> Option<(P, F, Option<F>)> {
         let whom = match head.whom {
             Some(whom) => Some(self.faces.get(&whom)?.clone()),
             None => None,
@@ -351,7 +361,7 @@ impl<'r> Record<'r> {
             Line::Place(number, place) => named.place(number, place),
             Line::Event(place, entry) => {
                 let (place, from, whom) =
-                    named.of(place, entry.head()).ok_or(postcard::Error::SerdeDeCustom)?;
+                    named.of(place, &entry.head()).ok_or(postcard::Error::SerdeDeCustom)?;
                 return Ok(Some(Self { place, from, whom, entry: Entry { face: 0, whom: None, ..entry } }));
             }
         }

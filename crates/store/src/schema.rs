@@ -30,9 +30,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// A database up to this size is looked at for damage before it is used.
 const SMALL_BYTES: u64 = 32 * 1024 * 1024;
 
+/// Bytes of a page of a new database: as little as one change writes, and as little as is read. An older database keeps
+/// what it has.
+pub(crate) const PAGE_BYTES: u32 = 8 * 1024;
 /// When the log is so long, the writer itself moves what is in it, and waits for the disk. Before that somebody else
 /// should have done it.
-const LOG_PAGES_MAX: u32 = 16 * 1024;
+const LOG_PAGES_MAX: u32 = 8 * 1024;
 
 /// What kept things survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,6 +72,7 @@ pub(crate) fn is_small(path: &Path) -> bool {
 
 fn set_up(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
     db.busy_timeout(PATIENCE)?;
+    db.pragma_update(None, "page_size", PAGE_BYTES)?;
     let _: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     db.pragma_update(None, "synchronous", if durability == Durability::Power { "FULL" } else { "NORMAL" })?;
     // What is taken back or erased is overwritten, not only forgotten.

@@ -3,7 +3,9 @@
 use std::fs;
 
 use super::*;
-use crate::{SCHEMA_VERSION, StoreError};
+use crate::{SCHEMA_VERSION, StoreError, schema};
+
+const PAGE: u64 = schema::PAGE_BYTES as u64;
 
 fn refused(folder: &Path) -> StoreError {
     match Writer::open(folder, Durability::Process) {
@@ -94,10 +96,10 @@ fn a_page_that_was_overwritten_is_damage() {
     use std::os::unix::fs::FileExt as _;
     let folder = filled();
     let path = folder.path().join(FILE_NAME);
-    let pages = fs::metadata(&path).unwrap().len() / 4096;
+    let pages = fs::metadata(&path).unwrap().len() / PAGE;
     for page in [1, pages / 2, pages - 1] {
         let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-        file.write_all_at(&[0xa5; 4096], page * 4096).unwrap();
+        file.write_all_at(&[0xa5; 4096], page * PAGE).unwrap();
         let error = refused(folder.path());
         assert!(matches!(error, StoreError::Damaged { .. }), "page {page}: {error}");
         fs::remove_file(&path).unwrap();
@@ -129,7 +131,7 @@ fn a_large_store_is_looked_at_when_there_is_time() {
     let store = Store::open(folder);
     store.writer.unchecked().unwrap().unwrap().check().unwrap();
     let folder = store.close();
-    let (path, length) = (folder.path().join(FILE_NAME), 10 * 4096);
+    let (path, length) = (folder.path().join(FILE_NAME), 10 * PAGE);
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, &[0xa5; 4096], length).unwrap();
     let (writer, _) = Writer::open(folder.path(), Durability::Process).unwrap();
