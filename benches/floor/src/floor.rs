@@ -14,6 +14,7 @@ use rustix::net::{
 };
 
 use crate::irc;
+use crate::keep::Keep;
 use crate::wire::{Connection, Wire};
 
 /// Newcomers that the kernel keeps until they are accepted.
@@ -37,7 +38,7 @@ pub(crate) struct Floor {
 
 impl Floor {
     /// Listens on a port of this machine; gives the port, too.
-    pub(crate) fn bind(port: u16, batching: bool) -> io::Result<(Self, u16)> {
+    pub(crate) fn bind(port: u16, batching: bool, keep: Option<Keep>) -> io::Result<(Self, u16)> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let listener = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
         sockopt::set_socket_reuseaddr(&listener, true)?;
@@ -48,7 +49,7 @@ impl Floor {
         let port = SocketAddrV4::try_from(getsockname(&listener)?)?.port();
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
-        let wire = Wire::new(epoll, batching);
+        let wire = Wire::new(epoll, batching, keep);
         Ok((Self { listener, wire, names: HashMap::new(), rooms: HashMap::new() }, port))
     }
 
@@ -75,7 +76,7 @@ impl Floor {
                     self.read(at, &mut buffer);
                 }
             }
-            self.wire.flush();
+            self.wire.flush()?;
             while let Some(at) = self.wire.next_left() {
                 self.leave(at);
             }

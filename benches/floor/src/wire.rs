@@ -1,12 +1,14 @@
 //! The connections, and how bytes get to them.
 
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::ops::Range;
 
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::{AsRawFd as _, OwnedFd};
 use rustix::io::{Errno, writev};
 use rustix::net::{SendFlags, Shutdown, send, shutdown};
+
+use crate::keep::Keep;
 
 /// What may wait for a reader that doesn't read; one that exceeds it is closed.
 const UNSENT_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -52,9 +54,14 @@ impl Said {
 pub(crate) struct Wire {
     epoll: OwnedFd,
     batching: bool,
+    keep: Option<Keep>,
     connections: Vec<Option<Connection>>,
-    /// What is being said; with batching, all that was said this turn.
+    /// What is being said; with batching, or where it is kept, all that was said this turn.
     said: Vec<u8>,
+    /// How many messages that is.
+    count: usize,
+    /// What waits until it is kept, and for whom, where it is sent at once then.
+    kept_back: Vec<(usize, Said)>,
     /// Who has something queued.
     waiting: Vec<usize>,
     /// Who may be closed at the end of the turn.
@@ -62,12 +69,15 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(epoll: OwnedFd, batching: bool) -> Self {
+    pub(crate) fn new(epoll: OwnedFd, batching: bool, keep: Option<Keep>) -> Self {
         Self {
             epoll,
             batching,
+            keep,
             connections: Vec::new(),
             said: Vec::new(),
+            count: 0,
+            kept_back: Vec::new(),
             waiting: Vec::new(),
             leaving: Vec::new(),
         }
@@ -110,9 +120,10 @@ impl Wire {
     /// Writes down what `from` says, or is told about itself, once for all who are given it.
     pub(crate) fn say(&mut self, from: usize, write: impl FnOnce(&mut Vec<u8>, &Connection)) -> Option<Said> {
         let connection = self.connections.get(from)?.as_ref()?;
-        if !self.batching {
+        if !self.batching && self.keep.is_none() {
             self.said.clear();
         }
+        self.count += 1;
         let start = self.said.len() as u32;
         write(&mut self.said, connection);
         Some(Said { start, end: self.said.len() as u32 })
@@ -129,8 +140,15 @@ impl Wire {
                 self.waiting.push(to);
             }
             connection.queued.push(said);
-            return;
+        } else if self.keep.is_some() {
+            self.kept_back.push((to, said));
+        } else {
+            self.send(to, said);
         }
+    }
+
+    fn send(&mut self, to: usize, said: Said) {
+        let Some(Some(connection)) = self.connections.get_mut(to) else { return };
         let bytes = &self.said[said.range()];
         let sent = match connection.unsent.is_empty() {
             true => sent(send(&connection.socket, bytes, SendFlags::NOSIGNAL), bytes.len()),
@@ -149,8 +167,18 @@ impl Wire {
         }
     }
 
-    /// Sends what is queued: each reader's in one call. That is the end of the turn.
-    pub(crate) fn flush(&mut self) {
+    /// Keeps what was said, and sends what is queued: each reader's in one call, if it is batching. That is the end of the
+    /// turn.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        if let Some(keep) = &mut self.keep
+            && !self.said.is_empty()
+        {
+            keep.append(&self.said, self.count)?;
+        }
+        self.count = 0;
+        let mut kept_back = std::mem::take(&mut self.kept_back);
+        kept_back.drain(..).for_each(|(to, said)| self.send(to, said));
+        self.kept_back = kept_back;
         // Made once a turn and used for all readers.
         let mut pieces: Vec<IoSlice<'_>> = Vec::new();
         for to in self.waiting.drain(..) {
@@ -167,6 +195,7 @@ impl Wire {
             }
         }
         self.said.clear();
+        Ok(())
     }
 
     /// Sends what the kernel has not taken before.

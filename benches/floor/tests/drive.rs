@@ -148,6 +148,45 @@ fn everything_arrives_once_and_in_order_batched() {
 }
 
 #[test]
+fn everything_arrives_once_and_in_order_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = folder.path().to_str().unwrap();
+    everything_arrives_once_and_in_order(&["--keep", keep]);
+    everything_arrives_once_and_in_order(&["--batching", "--keep", keep]);
+}
+
+#[test]
+fn what_was_heard_is_kept() {
+    const MESSAGES: usize = 20_000;
+    let folder = tempfile::tempdir().unwrap();
+    let floor = Floor::start(&["--keep", folder.path().to_str().unwrap()]);
+    let mut ana = Client::register(&floor, "ana");
+    let mut bob = Client::register(&floor, "bob");
+    let text = |n| format!("PRIVMSG bob :number {n}");
+    for first in (0..MESSAGES).step_by(10) {
+        let burst: String = (first..first + 10).map(|n| text(n) + "\r\n").collect();
+        ana.send(&burst);
+        for n in first..first + 10 {
+            assert_eq!(bob.line(), format!(":ana!~ana@localhost {}", text(n)));
+        }
+    }
+    // A sudden end.
+    drop(floor);
+    let db = rusqlite::Connection::open(folder.path().join("floor.db")).unwrap();
+    let mut rows = db.prepare("SELECT events FROM block ORDER BY id").unwrap();
+    let rows = rows.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap().map(Result::unwrap);
+    let logs = ["log-1", "log-2"].map(|name| std::fs::read(folder.path().join(name)).unwrap());
+    // What was being entered may be in both.
+    let kept = rows.chain(logs).collect::<Vec<_>>().concat();
+    let kept = String::from_utf8(kept).unwrap();
+    let lines: std::collections::HashSet<&str> = kept.lines().collect();
+    for n in 0..MESSAGES {
+        let said = format!(":ana!~ana@localhost {}", text(n));
+        assert!(lines.contains(said.as_str()), "{n}");
+    }
+}
+
+#[test]
 fn a_late_reader_misses_nothing_sent_at_once() {
     a_late_reader_misses_nothing(&[]);
 }

@@ -43,7 +43,11 @@ answer, are in its figures for connecting.
 const KEPT: &str = "
 ## Keeping what is said
 
-With the default store, beside a server that keeps nothing.
+With the default store, beside a server that keeps nothing. What the same costs the floor is how many times itself the
+floor needs when it keeps what is said in the plainest way that there is with SQLite: it appends what a turn of its loop
+has said to a file with one call, before it sends anything, and a thread puts it into a database by the thousand
+([keep.rs](../benches/floor/src/keep.rs)). It has no searches, no conversations and no records that can be told from
+damage, and reads nothing again. The last column is Polylogue with its store beside that floor.
 ";
 
 const OTHERS: &str = "
@@ -179,7 +183,17 @@ impl Report<'_> {
 
     fn write_kept(&self, text: &mut String) -> std::fmt::Result {
         writeln!(text, "{KEPT}")?;
-        let mut table = Table::new(&["work", "measured", "ephemeral", "kept", "ratio", "limit", "met"]);
+        let mut table = Table::new(&[
+            "work",
+            "measured",
+            "ephemeral",
+            "kept",
+            "ratio",
+            "limit",
+            "met",
+            "the same costs the floor",
+            "beside that floor",
+        ]);
         for line in LINES {
             let unit = line.measure.unit;
             let ephemeral = self.median(line.work, Server::Polylogue, &line.measure);
@@ -191,6 +205,10 @@ impl Report<'_> {
             let (ephemeral, kept) = (shown(ephemeral, unit), shown(kept, unit));
             let limit = format!("≤ {KEPT_MAX:.2}");
             let met = met(ratio, KEPT_MAX);
+            let floor = Self::floor_of(line);
+            let keeping = floor.and_then(Server::keeping);
+            let floors = keeping.and_then(|keeping| self.ratio(line, keeping, floor));
+            let beside = self.ratio(line, Server::Kept, keeping);
             table.row(vec![
                 line.title.into(),
                 line.measure.name.into(),
@@ -199,6 +217,8 @@ impl Report<'_> {
                 times(ratio),
                 limit,
                 met,
+                times(floors),
+                times(beside),
             ]);
         }
         table.write(text)

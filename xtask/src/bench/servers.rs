@@ -19,6 +19,9 @@ pub(super) enum Server {
     BatchingFloor,
     Polylogue,
     Kept,
+    /// [`Server::Floor`] and [`Server::BatchingFloor`], keeping what is said.
+    KeepingFloor,
+    KeepingBatchingFloor,
     /// As [`Server::Polylogue`], but free to use both cores.
     OneReactor,
     TwoReactors,
@@ -33,6 +36,8 @@ impl Server {
         Self::BatchingFloor,
         Self::Polylogue,
         Self::Kept,
+        Self::KeepingFloor,
+        Self::KeepingBatchingFloor,
         Self::OneReactor,
         Self::TwoReactors,
         Self::Ngircd,
@@ -49,11 +54,22 @@ impl Server {
             Self::BatchingFloor => "batching-floor",
             Self::Polylogue => "polylogue",
             Self::Kept => "kept",
+            Self::KeepingFloor => "keeping-floor",
+            Self::KeepingBatchingFloor => "keeping-batching-floor",
             Self::OneReactor => "one-reactor",
             Self::TwoReactors => "two-reactors",
             Self::Ngircd => "ngircd",
             Self::Inspircd => "inspircd",
             Self::Hybrid => "ircd-hybrid",
+        }
+    }
+
+    /// The same floor, keeping what is said.
+    pub(super) fn keeping(self) -> Option<Self> {
+        match self {
+            Self::Floor => Some(Self::KeepingFloor),
+            Self::BatchingFloor => Some(Self::KeepingBatchingFloor),
+            _ => None,
         }
     }
 
@@ -65,7 +81,9 @@ impl Server {
     /// Where its program is, if it is installed.
     fn program(self) -> Option<PathBuf> {
         match self {
-            Self::Floor | Self::BatchingFloor => Some(built("polylogue-floor")),
+            Self::Floor | Self::BatchingFloor | Self::KeepingFloor | Self::KeepingBatchingFloor => {
+                Some(built("polylogue-floor"))
+            }
             Self::Polylogue | Self::Kept | Self::OneReactor | Self::TwoReactors => Some(built("polylogue")),
             Self::Ngircd | Self::Inspircd | Self::Hybrid => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
@@ -102,6 +120,10 @@ impl Server {
         match self {
             Self::Floor => drop(command.arg(port)),
             Self::BatchingFloor => drop(command.args([port.as_str(), "--batching"])),
+            Self::KeepingFloor => drop(command.args([port.as_str(), "--keep"]).arg(emptied(folder)?)),
+            Self::KeepingBatchingFloor => {
+                command.args([port.as_str(), "--batching", "--keep"]).arg(emptied(folder)?);
+            }
             Self::Polylogue | Self::Kept | Self::OneReactor | Self::TwoReactors => {
                 self.serve(&mut command, doors, folder)?
             }
@@ -135,11 +157,7 @@ impl Server {
         let threads = if self == Self::TwoReactors { "2" } else { "1" };
         command.env("POLYLOGUE_SERVER__THREADS", threads);
         if self == Self::Kept {
-            let data = folder.join("data");
-            if data.exists() {
-                fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
-            }
-            command.arg("--data").arg(data);
+            command.arg("--data").arg(emptied(folder)?);
         } else {
             command.arg("--ephemeral");
         }
@@ -156,6 +174,15 @@ impl Server {
 
 /// Arrivals in a large room aren't what is measured, and waiting until each is told takes long.
 const CONFIG: &str = "[limits]\nannounce_members = 100\n";
+
+/// Where a server keeps what is said, without what another has kept there.
+fn emptied(folder: &Path) -> Outcome<PathBuf> {
+    let data = folder.join("data");
+    if data.exists() {
+        fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
+    }
+    Ok(data)
+}
 
 fn write_config(folder: &Path, port: &str, text: &str) -> Outcome<PathBuf> {
     let file = folder.join("peer.conf");

@@ -25,7 +25,9 @@ pub(super) struct Work {
 impl Work {
     /// Who does it, in this order.
     pub(super) fn servers(&self) -> impl Iterator<Item = Server> {
-        self.floor.into_iter().chain(self.others.iter().copied())
+        // Where something is said, there is a floor that keeps it.
+        let keeping = self.floor.filter(|_| self.timed).and_then(Server::keeping);
+        self.floor.into_iter().chain(keeping).chain(self.others.iter().copied())
     }
 
     /// Servers that are given another `--at-once`.
