@@ -43,8 +43,9 @@ const ROOM_MIN: u64 = 64 * 1024 * 1024;
 /// Steps of entering words that a search waits for at most, and everybody with it.
 const SEARCH_STEPS_MAX: usize = 200;
 const WORDS_FAILED: &str = "words for searching can't be entered";
-/// What is entered until SQLite's log is moved into the database's file.
-const CHECKPOINT_EVERY: usize = 40_000;
+/// What is entered until SQLite's log is moved into the database's file. That is done in one go, and who shares a core with
+/// it waits: more at a time would hardly cost less.
+const CHECKPOINT_EVERY: usize = 10_000;
 
 /// The thread's side.
 #[derive(Debug)]
