@@ -18,7 +18,7 @@ pub struct Summary {
     pub messages: u64,
     /// Rooms and conversations.
     pub histories: u64,
-    /// The size of the file.
+    /// The size of the file, with what is in SQLite's log on its way there.
     pub bytes: u64,
 }
 
@@ -128,7 +128,7 @@ fn summary(db: &Connection, path: &Path) -> Result<Summary, StoreError> {
         version,
         messages,
         histories: count("SELECT count(*) FROM history")?,
-        bytes: fs::metadata(path).map_or(0, |metadata| metadata.len()),
+        bytes: count("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")?,
     })
 }
 

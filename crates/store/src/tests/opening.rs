@@ -117,7 +117,11 @@ fn a_log_that_was_left_behind_is_taken_in() {
         let name = format!("{FILE_NAME}{end}");
         fs::copy(store.path().join(&name), other.path().join(&name)).unwrap();
     }
-    assert_eq!(Store::open(other).all("den"), [1]);
+    let bytes = crate::check(other.path()).unwrap().bytes;
+    let mut store = Store::open(other);
+    assert_eq!(store.all("den"), [1]);
+    let folder = store.close();
+    assert_eq!(bytes, fs::metadata(folder.path().join(FILE_NAME)).unwrap().len());
 }
 
 #[test]
