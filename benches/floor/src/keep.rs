@@ -16,8 +16,8 @@ use rusqlite::{Connection, params};
 const ENTERED_AT: usize = 4 * 1024;
 /// Bytes of a row.
 const ROW_BYTES: usize = 3_500;
-/// After so many transactions SQLite's log is moved into its file.
-const CHECKPOINT_EVERY: u32 = 10;
+/// After so many transactions SQLite's log is moved into its file: about as often as Polylogue does it.
+const CHECKPOINT_EVERY: u32 = 3;
 
 /// A file of what was said, and all that is in it.
 struct Lot {

@@ -5,7 +5,7 @@
 //! each reader and turn. It has no rules, no ranks, no limits for its users and no history. What a real server costs
 //! more than this is what can be improved in it; the rest is the kernel's.
 //!
-//! With `--keep` it keeps what is said before it sends it, and there is nothing that it could leave out ([`keep`]).
+//! With `--keep` it keeps what is said in a folder before it sends it, as plainly as can be ([`keep`]).
 //!
 //! What it leaves out on purpose: arrivals and departures are told to nobody else, a list of names has the newcomer
 //! alone, and whoever takes a name that is taken has it.
