@@ -356,23 +356,21 @@ impl Hub {
         if !self.config.keeps {
             return;
         }
+        // Made where it is to be, once for each message.
+        let mut keep = |whose| fx.push(Effect::Keep(Kept::Event { whose, event: event.clone() }));
         let scope = match &event.kind {
             Kind::Message { style: Style::Request { .. }, .. } => return,
             Kind::Message { scope, .. } | Kind::Redact { scope, .. } | Kind::Tags { scope, .. } => scope,
-            Kind::Topic { room, .. } => {
-                let whose = Whose::Room(self.history_of_room(room));
-                return fx.push(Effect::Keep(Kept::Event { whose, event: event.clone() }));
-            }
+            Kind::Topic { room, .. } => return keep(Whose::Room(self.history_of_room(room))),
             _ => return,
         };
-        let whose = match scope {
-            Scope::Room(room) => Whose::Room(self.history_of_room(room)),
+        match scope {
+            Scope::Private { to: Some(_), .. } => keep(Whose::Pair),
+            Scope::Private { to: None, .. } => keep(Whose::Group(parties)),
+            Scope::Room(room) => keep(Whose::Room(self.history_of_room(room))),
             // What only some members heard isn't for all who read later.
-            Scope::Ranked { .. } => return,
-            Scope::Private { to: Some(_), .. } => Whose::Pair,
-            Scope::Private { to: None, .. } => Whose::Group(parties),
-        };
-        fx.push(Effect::Keep(Kept::Event { whose, event: event.clone() }));
+            Scope::Ranked { .. } => {}
+        }
     }
 
     pub(crate) fn history_of_room(&self, card: &RoomCard) -> HistoryKey {

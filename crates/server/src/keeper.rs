@@ -113,7 +113,6 @@ pub(crate) fn keep_at_once(shared: &Shared, shard: u8) {
         }
         let count = turns.iter().map(|turn| turn.effects.len()).sum();
         let post = |Turn { shard: of, mut effects, .. }| {
-            effects.retain(|effect| as_kept(effect).is_none());
             shared.post_kept(of, Some(shard), &mut effects);
             effects
         };
@@ -169,19 +168,22 @@ impl Keeper {
     /// was nothing to be kept.
     fn try_to_keep(&mut self, log: &mut CommitLog, turns: &[Turn]) -> Option<Result<(), StoreError>> {
         let needs_database = turns.iter().any(|turn| turn.needs_database);
-        let is_behind = !self.sealed.logged().is_empty() || log.len() >= LOGGED_MAX;
+        let is_behind = !self.sealed.is_empty() || log.len() >= LOGGED_MAX;
         if self.is_roomy && !needs_database && !is_behind && log.append(kept(turns)).is_ok() {
             return Some(Ok(()));
         }
         log.seal(&mut self.sealed);
-        if self.sealed.logged().is_empty() && kept(turns).next().is_none() {
+        if self.sealed.is_empty() && kept(turns).next().is_none() {
             return None;
         }
-        let tried = self.writer.enter(self.sealed.logged(), kept(turns));
+        let tried = self.writer.enter(self.sealed.lot(), kept(turns));
         if tried.is_ok() {
             self.count_entered(kept(turns).count());
             self.empty();
             self.release(log);
+            if kept(turns).any(takes_back) {
+                cut_off(log);
+            }
         }
         Some(tried)
     }
@@ -193,7 +195,7 @@ impl Keeper {
 
     /// What was sealed is entered.
     fn empty(&mut self) {
-        self.count_entered(self.sealed.logged().len());
+        self.count_entered(self.sealed.len());
         if let Err(error) = self.sealed.empty() {
             tracing::warn!(%error, "the commit log can't be emptied");
         }
@@ -210,10 +212,10 @@ impl Keeper {
         if let Some(log) = &mut *shared.journal.log() {
             log.seal(&mut self.sealed);
         }
-        if self.sealed.logged().is_empty() {
+        if self.sealed.is_empty() {
             return false;
         }
-        let tried = self.writer.enter(self.sealed.logged(), []);
+        let tried = self.writer.enter(self.sealed.lot(), []);
         if tried.is_ok() {
             // Which takes its time: nobody else is to wait for it.
             self.empty();
@@ -261,12 +263,19 @@ impl Keeper {
 
     /// What is done when nothing waits, and now and then if something always does; how long it may wait then.
     fn rest(&mut self, shared: &Shared) -> Duration {
+        if !self.erasings.0.is_empty() {
+            shared.journal.log().as_mut().map(cut_off);
+        }
         if self.erasings.go_on(&mut self.writer) {
             return Duration::ZERO;
         }
         let is_due = self.tidied.elapsed() >= TIDIED_EVERY;
-        if (is_due || shared.journal.wants_entering()) && self.enter(shared) {
-            self.kept = Instant::now();
+        if is_due || shared.journal.wants_entering() {
+            if self.enter(shared) {
+                self.kept = Instant::now();
+            } else {
+                shared.journal.log().as_mut().map(cut_off);
+            }
         }
         if self.kept.elapsed() >= IDLE {
             tidy_up(shared, &mut self.writer, |_| shared.journal.is_quiet());
@@ -296,6 +305,18 @@ impl Turn {
         let after = matches!(&self.after, Some(After::Recall(recall, _)) if is_search(recall));
         after || self.effects.iter().any(effect)
     }
+}
+
+/// What was entered is no longer in the log's files, not even where nobody reads.
+fn cut_off(log: &mut CommitLog) {
+    if let Err(error) = log.cut_off() {
+        tracing::warn!(%error, "the commit log can't be cut off");
+    }
+}
+
+/// Whether something that was said is not to be anywhere any more.
+fn takes_back(kept: &Kept) -> bool {
+    matches!(kept, Kept::Event { .. }) && !CommitLog::takes(kept)
 }
 
 /// Whether a disk has room enough, as far as it says.

@@ -1,43 +1,69 @@
-//! What is kept, as bytes behind others.
+//! What is kept, as bytes behind others: as postcard has them, which reads them again.
+//!
+//! By hand, because each message passes here, and what postcard itself writes to are bytes that it takes and gives back, or
+//! numbers that are put together elsewhere first: the processor then waits for what was written to arrive in memory.
 
-use postcard::ser_flavors::Flavor;
-use serde::Serialize;
-
-/// Bytes of a number at most.
-const NUMBER_MAX: usize = 10;
-
-/// Bytes that grow where they are. Postcard's own flavors take them and give them back, and the processor then waits for
-/// what was written to arrive in memory.
-struct Behind<'b>(&'b mut Vec<u8>);
-
-impl Flavor for Behind<'_> {
-    type Output = ();
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        if bytes.len() <= NUMBER_MAX {
-            // A number, which was written byte by byte just now: to read it in another width would be the same wait.
-            self.0.reserve(NUMBER_MAX);
-            bytes.iter().for_each(|byte| self.0.push(*byte));
-        } else {
-            self.0.extend_from_slice(bytes);
+/// Writes a number.
+#[inline]
+pub(crate) fn number(bytes: &mut Vec<u8>, mut number: u64) {
+    loop {
+        let [low, ..] = number.to_le_bytes();
+        number >>= 7;
+        if number == 0 {
+            return bytes.push(low);
         }
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
+        bytes.push(low | 0x80);
     }
 }
 
-/// Writes something behind what is there.
-///
-/// # Errors
-/// None for what has a length.
-pub(crate) fn append(bytes: &mut Vec<u8>, what: &impl Serialize) -> postcard::Result<()> {
-    postcard::serialize_with_flavor(what, Behind(bytes))
+/// Writes a number that may be negative.
+#[inline]
+pub(crate) fn signed(bytes: &mut Vec<u8>, signed: i64) {
+    number(bytes, ((signed << 1) ^ (signed >> 63)).cast_unsigned());
+}
+
+/// Writes a text.
+#[inline]
+pub(crate) fn text(bytes: &mut Vec<u8>, text: &str) {
+    number(bytes, text.len() as u64);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+/// Writes something that may be missing.
+#[inline]
+pub(crate) fn option<T>(bytes: &mut Vec<u8>, what: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
+    bytes.push(what.is_some().into());
+    if let Some(what) = what {
+        write(bytes, what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+    use std::borrow::Cow;
+
+    use super::*;
+
+    #[test]
+    fn postcard_reads_it() {
+        for big in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+            for small in [0, -1, 63, -64, 64, 8_192, i64::MIN, i64::MAX] {
+                for optional in [None, Some(""), Some("+a=b")] {
+                    let mut bytes = Vec::new();
+                    number(&mut bytes, big);
+                    signed(&mut bytes, small);
+                    text(&mut bytes, "hi 👍");
+                    option(&mut bytes, optional, text);
+                    option(&mut bytes, optional.map(|_| small), signed);
+                    let expected = (big, small, "hi 👍", optional, optional.map(|_| small));
+                    assert_eq!(bytes, postcard::to_allocvec(&expected).unwrap());
+                    let read: (u64, i64, &str, Option<Cow<'_, str>>, Option<i64>) =
+                        postcard::from_bytes(&bytes).unwrap();
+                    assert_eq!(read, (big, small, "hi 👍", optional.map(Cow::from), optional.map(|_| small)));
+                }
+            }
+        }
+    }
 }

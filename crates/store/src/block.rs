@@ -3,14 +3,14 @@
 
 use std::borrow::Cow;
 use std::ops::{ControlFlow, RangeInclusive};
+use std::thread;
 
 use hub::EventId;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension as _, Result, params};
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::append::append;
+use crate::append;
 use crate::row::kind;
 
 /// Events of a block at most: to remove some of them may take no longer.
@@ -21,16 +21,10 @@ const BYTES_MAX: usize = 3_500;
 const SPAN_MAX_MS: u64 = 60_000;
 /// Empty blocks that are kept to be used again.
 const SPARE_MAX: usize = 1024;
-
-/// What an [`Entry`] begins with. What comes then, [`Entry::said`], is the same in the log and in a block, and goes from
-/// one into the other as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(crate) id: u64,
-    pub(crate) kind: u8,
-    pub(crate) face: i64,
-    pub(crate) whom: Option<i64>,
-}
+/// Blocks that are entered in one go: who shares a core with this is let in between, and doesn't wait for all of them.
+const YIELDS_EVERY: usize = 6;
+/// With more than so many it is behind, and hurries.
+const YIELDS_MAX: usize = 200;
 
 /// An event as a block has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,16 +48,23 @@ impl Entry<'_> {
         self.kind <= kind::LAST_SAID
     }
 
-    pub(crate) fn head(&self) -> Head {
-        let Self { id, kind, face, whom, .. } = *self;
-        Head { id, kind, face, whom }
+    /// Writes all but the id: the same in the log and in a block, and it goes from one into the other as it is.
+    #[inline]
+    pub(crate) fn append_said(&self, bytes: &mut Vec<u8>) {
+        let Self { id: _, kind, face, whom, text, tags, ref seams } = *self;
+        bytes.push(kind);
+        append::signed(bytes, face);
+        append::option(bytes, whom, append::signed);
+        append::text(bytes, text);
+        append::option(bytes, tags, append::text);
+        append::option(bytes, seams.as_deref(), append::text);
     }
 
-    /// What was said, as bytes.
-    pub(crate) fn said(&self) -> Result<Vec<u8>> {
+    /// The same in bytes of its own.
+    pub(crate) fn said(&self) -> Vec<u8> {
         let mut said = Vec::new();
-        append(&mut said, &(self.text, self.tags, &self.seams)).map_err(no_bytes)?;
-        Ok(said)
+        self.append_said(&mut said);
+        said
     }
 
     /// The id as the database counts.
@@ -75,7 +76,8 @@ impl Entry<'_> {
 /// A block that is put together.
 #[derive(Debug, Default)]
 struct Block {
-    history: i64,
+    /// Of what: a history's number, or what will be one.
+    place: i64,
     first: u64,
     last: u64,
     count: u32,
@@ -83,20 +85,16 @@ struct Block {
 }
 
 impl Block {
-    fn begin(&mut self, history: i64, first: u64) {
-        (self.history, self.first, self.last, self.count) = (history, first, first, 0);
+    fn begin(&mut self, place: i64, first: u64) {
+        (self.place, self.first, self.last, self.count) = (place, first, first, 0);
         self.bytes.clear();
     }
 
-    #[inline]
-    fn push(&mut self, head: &Head, said: &[u8]) -> Result<()> {
-        self.last = head.id;
+    fn push(&mut self, id: u64, said: &[u8]) {
+        self.last = id;
         self.count += 1;
-        // As it stands in an `Entry`. Not copied: see `Passing::read`.
-        append(&mut self.bytes, &(head.id - self.first, head.kind, head.face, &head.whom))
-            .map_err(no_bytes)?;
+        append::number(&mut self.bytes, id - self.first);
         self.bytes.extend_from_slice(said);
-        Ok(())
     }
 
     /// Whether an event of the same history can come next.
@@ -113,49 +111,84 @@ pub(crate) struct Blocks {
     /// Those in use, and behind them those to be used again.
     all: Vec<Block>,
     used: usize,
-    /// Which of a history's blocks is the last.
-    last: FxHashMap<i64, usize>,
 }
 
 impl Blocks {
-    /// Takes an event: what its entry begins with, and [`Entry::said`].
+    /// Takes an event: its id, and what [`Entry::append_said`] wrote. Which block is the last of its place is the caller's
+    /// to remember; in another lot it is none.
     #[inline]
-    pub(crate) fn push(&mut self, history: i64, head: &Head, said: &[u8]) -> Result<()> {
-        if let Some(block) = self.last.get(&history).and_then(|at| self.all.get_mut(*at))
-            && block.takes(head.id)
+    pub(crate) fn push(&mut self, place: i64, last: &mut Option<u32>, id: u64, said: &[u8]) {
+        if let Some(block) = last.and_then(|last| self.all.get_mut(last as usize))
+            && block.takes(id)
         {
-            return block.push(head, said);
+            return block.push(id, said);
         }
         if self.used == self.all.len() {
             self.all.push(Block::default());
         }
-        let Some(block) = self.all.get_mut(self.used) else { return Ok(()) };
-        block.begin(history, head.id);
-        self.last.insert(history, self.used);
+        let Some(block) = self.all.get_mut(self.used) else { return };
+        block.begin(place, id);
+        block.push(id, said);
+        *last = u32::try_from(self.used).ok();
         self.used += 1;
-        block.push(head, said)
     }
 
-    /// Enters them.
-    pub(crate) fn enter(&mut self, change: &Connection) -> Result<()> {
+    /// How many events there are of each place, in parts.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (i64, u32)> {
+        self.in_use().iter().map(|block| (block.place, block.count))
+    }
+
+    /// Enters them, each in the history that its place stands for.
+    pub(crate) fn enter(&self, change: &Connection, history: impl Fn(i64) -> Result<i64>) -> Result<()> {
         let mut insert = change.prepare_cached(
             "INSERT INTO block (first, history, last, count, events) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
-        let blocks = self.all.get_mut(..self.used).unwrap_or_default();
+        let mut blocks: Vec<&Block> = self.in_use().iter().collect();
         // What comes last in the database is added at its end.
         blocks.sort_unstable_by_key(|block| block.first);
-        for Block { history, first, last, count, bytes } in &*blocks {
+        for (number, Block { place, first, last, count, bytes }) in blocks.into_iter().enumerate() {
+            if number % YIELDS_EVERY == 0 && self.used <= YIELDS_MAX {
+                thread::yield_now();
+            }
+            let history = history(*place)?;
             insert.execute(params![first.cast_signed(), history, last.cast_signed(), count, bytes])?;
         }
-        self.clear();
+        Ok(())
+    }
+
+    /// Takes all of another's, whose places come after so many here.
+    pub(crate) fn take_all_of(&mut self, other: &mut Self, places: i64) {
+        self.all.truncate(self.used);
+        self.all.extend(
+            other.all.drain(..other.used).map(|block| Block { place: block.place + places, ..block }),
+        );
+        self.used = self.all.len();
+        other.clear();
+    }
+
+    /// Gives faces other numbers.
+    pub(crate) fn renumber(&mut self, face: impl Fn(i64) -> i64) -> Result<()> {
+        for block in self.all.get_mut(..self.used).unwrap_or_default() {
+            let before = std::mem::take(&mut block.bytes);
+            let (place, first) = (block.place, block.first);
+            block.begin(place, first);
+            for entry in entries(first.cast_signed(), &before) {
+                let entry = entry?;
+                let said = Entry { face: face(entry.face), whom: entry.whom.map(&face), ..entry }.said();
+                block.push(entry.id, &said);
+            }
+        }
         Ok(())
     }
 
     /// Forgets them.
     pub(crate) fn clear(&mut self) {
         self.used = 0;
-        self.last.clear();
         self.all.truncate(SPARE_MAX);
+    }
+
+    fn in_use(&self) -> &[Block] {
+        self.all.get(..self.used).unwrap_or_default()
     }
 }
 
@@ -177,10 +210,6 @@ pub(crate) fn entries(first: i64, bytes: &[u8]) -> impl Iterator<Item = Result<E
         let is_after = std::mem::replace(ended, entry.is_err());
         (!is_after).then_some(entry)
     })
-}
-
-fn no_bytes(error: postcard::Error) -> Error {
-    Error::ToSqlConversionFailure(error.into())
 }
 
 fn no_block(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
@@ -245,7 +274,7 @@ pub(crate) fn remove(
         if goes(&entry) {
             gone.push(entry);
         } else {
-            left.push(&entry.head(), &entry.said()?)?;
+            left.push(entry.id, &entry.said());
         }
     }
     let Some(newest) = gone.last() else { return Ok(0) };
@@ -344,14 +373,16 @@ pub(crate) fn of_rows(change: &Connection) -> Result<()> {
         .prepare("SELECT id, kind, face, whom, text, tags, seams, history FROM event ORDER BY history, id")?;
     let mut rows = find.query([])?;
     let mut blocks = Blocks::default();
-    let mut before = None;
+    let (mut before, mut last) = (None, None);
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let history = row.get(7)?;
         // A block has all of its words entered or none; and there may be more than the memory holds.
         let now = Some((history, id > upto));
         if std::mem::replace(&mut before, now) != now || blocks.used == SPARE_MAX {
-            blocks.enter(change)?;
+            blocks.enter(change, Ok)?;
+            blocks.clear();
+            last = None;
         }
         let entry = Entry {
             id: id.cast_unsigned(),
@@ -362,9 +393,9 @@ pub(crate) fn of_rows(change: &Connection) -> Result<()> {
             tags: row.get_ref(5)?.as_str_or_null()?,
             seams: row.get_ref(6)?.as_str_or_null()?.map(Cow::Borrowed),
         };
-        blocks.push(history, &entry.head(), &entry.said()?)?;
+        blocks.push(history, &mut last, entry.id, &entry.said());
     }
-    blocks.enter(change)?;
+    blocks.enter(change, Ok)?;
     // Only now: an event refers to its faces for as long as it is there.
     change.execute_batch("DROP TABLE event; DROP TABLE face; ALTER TABLE looks RENAME TO face")
 }

@@ -49,8 +49,9 @@ fn newest(folder: &Path) -> Result<Option<EventId>, StoreError> {
     }
     let at = |error| StoreError::at(&path, error);
     let (number, upto) = (log_number(&db).map_err(at)?, entered_upto(&db).map_err(at)?);
-    let logged = commit_log::read(folder, number, upto)?;
-    Ok(logged.records().last().map(|record| record.id()))
+    let mut newest = None;
+    commit_log::read(folder, number, upto, |record| newest = Some(record.id()))?;
+    Ok(newest)
 }
 
 /// The last event that is in the database. No connection is left open: whoever writes may be the last to close it.

@@ -5,17 +5,22 @@
 //! what the other has is entered. After a sudden end the next start enters what is left ([`crate::Writer::open`]).
 //!
 //! A file begins with what it is, the version of its format, and the number by which it knows its database: if that is
-//! moved away, its log is nobody else's. A record is its length and its CRC-32, four bytes each, the lowest first, and what
-//! [`Line`] says.
+//! moved away, its log is nobody else's. Then come frames, one for each time something was appended (`frame.rs`). When all of
+//! it is entered, a file is written over from its beginning: that costs half of what it costs to let it grow anew. What is
+//! behind the last frame is then from a former time, and says so; it is cut off as soon as it is calm, and once a second
+//! if it never is.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use hub::{EventId, Kept, Kind};
 
-use crate::append::append;
-use crate::record::{Line, Named, Numbers, Record, Said};
+use crate::frame::{self, Frame};
+use crate::lot::Lot;
+use crate::numbers::{FaceNumbers, Numbers};
+use crate::record::{Record, Said};
 use crate::{Durability, FILE_NAME, StoreError};
 
 /// The files' names: the database's, and this.
@@ -24,85 +29,12 @@ pub(crate) const ENDINGS: [&str; 2] = ["-log-1", "-log-2"];
 const MAGIC: [u8; 7] = *b"polylog";
 /// What was once released can be read for ever: a program that is newer than the one that was killed takes in what that
 /// has left.
-const FORMAT: u8 = 2;
-/// Who has said what where stood in every record.
-const FIRST_FORMAT: u8 = 1;
+const FORMAT: u8 = 3;
+/// Who has said what where stood in every record, and each was a frame.
+pub(crate) const FIRST_FORMAT: u8 = 1;
 const HEADER: usize = 16;
-/// Bytes of a record before what it says.
-const HEAD: usize = 8;
-
-/// Messages as the log has them.
-#[derive(Debug, Default)]
-pub struct Logged {
-    bytes: Vec<u8>,
-    count: usize,
-}
-
-impl Logged {
-    /// How many.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Forgets them; a later one may use the memory.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.count = 0;
-    }
-
-    fn take_all_of(&mut self, other: &mut Self) {
-        if self.is_empty() {
-            std::mem::swap(self, other);
-        } else {
-            self.bytes.append(&mut other.bytes);
-            self.count += std::mem::take(&mut other.count);
-        }
-    }
-
-    /// What was added after there were only so many bytes is no more.
-    fn cut(&mut self, bytes: usize, count: usize) {
-        self.bytes.truncate(bytes);
-        self.count = count;
-    }
-
-    pub(crate) fn push(&mut self, line: &Line<'_>) -> Result<(), StoreError> {
-        let start = self.bytes.len();
-        self.bytes.extend([0; HEAD]);
-        append(&mut self.bytes, line).map_err(|error| StoreError::Output(io::Error::other(error)))?;
-        let framed = self.bytes.get_mut(start..).and_then(|framed| framed.split_first_chunk_mut::<HEAD>());
-        if let Some((head, said)) = framed {
-            let (at_length, at_sum) = head.split_at_mut(HEAD / 2);
-            // A message is far smaller than that.
-            at_length.copy_from_slice(&u32::try_from(said.len()).unwrap_or(u32::MAX).to_le_bytes());
-            at_sum.copy_from_slice(&crc32fast::hash(said).to_le_bytes());
-        }
-        self.count += usize::from(matches!(line, Line::Event(..)));
-        Ok(())
-    }
-
-    /// The lines, as bytes. They were written or looked through by this process.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = self.bytes.as_slice();
-        std::iter::from_fn(move || {
-            let (said, after) = split(rest)?;
-            rest = after;
-            Some(said)
-        })
-    }
-
-    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        let mut named = Named::default();
-        self.lines()
-            .filter_map(move |line| Record::of_line(&mut named, postcard::from_bytes(line).ok()?).ok()?)
-    }
-}
+/// How often a file is cut off, if it is never calm.
+const CUT_EVERY: Duration = Duration::from_secs(1);
 
 /// Takes what is to be kept, until a [`crate::Writer`] enters it. There is one for each database.
 #[derive(Debug)]
@@ -112,24 +44,37 @@ pub struct CommitLog {
     /// Which is appended to next. Nothing: it is sealed.
     next: Option<Page>,
     /// What is in the files and nobody has sealed.
-    held: Logged,
+    held: Lot,
     /// The numbers that stand for people and places in that.
     numbers: Numbers,
+    frame: Frame,
     durability: Durability,
 }
 
 /// What is to be entered, and the file that it is in, which nobody appends to meanwhile.
 #[derive(Debug, Default)]
 pub struct Sealed {
-    logged: Logged,
+    lot: Lot,
     page: Option<Page>,
 }
 
 impl Sealed {
     /// What is to be entered.
     #[must_use]
-    pub fn logged(&self) -> &Logged {
-        &self.logged
+    pub fn lot(&mut self) -> &mut Lot {
+        &mut self.lot
+    }
+
+    /// How many events are to be entered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lot.len()
+    }
+
+    /// Whether nothing is to be entered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lot.is_empty()
     }
 
     /// It is entered: the file need not have it any longer. Then [`CommitLog::release`].
@@ -137,7 +82,7 @@ impl Sealed {
     /// # Errors
     /// As the disk has it. The next start will see that it was entered, so nothing comes twice.
     pub fn empty(&mut self) -> Result<(), StoreError> {
-        self.logged.clear();
+        self.lot.clear();
         self.page.as_mut().map_or(Ok(()), Page::empty)
     }
 }
@@ -146,17 +91,29 @@ impl Sealed {
 #[derive(Debug)]
 struct Page {
     path: PathBuf,
+    /// Always at the end.
     file: File,
-    /// Its length, but for what could not be written whole.
+    /// Which time it is that it is written.
+    time: u32,
+    /// Where the next frame begins.
     end: u64,
+    /// Up to where there may be something.
+    length: u64,
+    /// When it was last cut off.
+    cut: Instant,
 }
 
 impl CommitLog {
     /// Opens the files in a folder; makes them if they aren't there. What is in them has been entered.
-    pub(crate) fn open(folder: &Path, durability: Durability, database: i64) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        folder: &Path,
+        durability: Durability,
+        database: i64,
+        faces: FaceNumbers,
+    ) -> Result<Self, StoreError> {
         let [first, second] = paths(folder).map(|path| Page::open(path, database));
-        let (held, numbers) = (Logged::default(), Numbers::default());
-        Ok(Self { current: first?, next: Some(second?), held, numbers, durability })
+        let (current, next, numbers) = (first?, Some(second?), Numbers::new(faces));
+        Ok(Self { current, next, held: Lot::default(), numbers, frame: Frame::default(), durability })
     }
 
     /// Whether something can be kept here: what is new and was said or done. Everything else changes what is there, and
@@ -171,19 +128,22 @@ impl CommitLog {
     /// # Errors
     /// As the disk has it. Trying again later may help.
     pub fn append<'k>(&mut self, batch: impl IntoIterator<Item = &'k Kept>) -> Result<(), StoreError> {
-        let Logged { count, ref bytes } = self.held;
-        let before = bytes.len();
-        let Self { held, numbers, .. } = self;
-        let mut said = batch.into_iter().filter_map(Said::of_kept);
-        let added = said.try_for_each(|said| numbers.lines(&said, |line| held.push(line)));
-        let done = added.and_then(|()| {
-            let fresh = self.held.bytes.get(before..).unwrap_or_default();
-            self.current.append(fresh, self.durability)
-        });
-        if done.is_err() {
-            self.held.cut(before, count);
-            // Some may stand for who was in what is cut off.
-            self.numbers.clear();
+        let Self { current, held, numbers, frame, durability, .. } = self;
+        frame.begin();
+        for kept in batch {
+            // Not moved: what is written in parts and moved in one piece has to arrive in memory first.
+            let said = Said::of_kept(kept);
+            if let Some(said) = &said {
+                frame.push(said, numbers, held);
+            }
+        }
+        let Some(bytes) = frame.end(current.time) else { return Ok(()) };
+        let done = current.append(bytes, *durability);
+        if done.is_ok() {
+            frame.gather(held);
+        } else {
+            // What was told of people and places may not be there.
+            numbers.begin_lot();
         }
         done
     }
@@ -219,8 +179,8 @@ impl CommitLog {
         if self.held.is_empty() {
             return;
         }
-        into.logged.take_all_of(&mut self.held);
-        self.numbers.clear();
+        into.lot.take_all_of(&mut self.held);
+        self.numbers.begin_lot();
         if let Some(next) = self.next.take() {
             into.page = Some(std::mem::replace(&mut self.current, next));
         }
@@ -236,6 +196,15 @@ impl CommitLog {
         }
         // What could not be entered at first may have gone on here.
         if self.held.is_empty() { self.current.empty() } else { Ok(()) }
+    }
+
+    /// Cuts off what is left of what was entered: no byte of it is in the files any more.
+    ///
+    /// # Errors
+    /// As the disk has it.
+    pub fn cut_off(&mut self) -> Result<(), StoreError> {
+        self.current.cut_off()?;
+        self.next.as_mut().map_or(Ok(()), Page::cut_off)
     }
 
     /// Ends with the files gone, if nothing is in them.
@@ -254,27 +223,29 @@ impl CommitLog {
 impl Page {
     fn open(path: PathBuf, database: i64) -> Result<Self, StoreError> {
         let mut options = OpenOptions::new();
-        options.append(true).create(true);
+        // Written over only once it is known whose it is.
+        options.write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let open = || {
             let found = fs::read(&path).or_else(|error| {
                 if error.kind() == io::ErrorKind::NotFound { Ok(Vec::new()) } else { Err(error) }
             })?;
-            if found.len() > HEADER && !found.starts_with(&header(FORMAT, database)) {
+            if found.len() > HEADER && !is_of(&found, database) {
                 let mut aside = path.clone().into_os_string();
                 aside.push(".other");
                 fs::rename(&path, &aside)?;
                 let aside = aside.display();
                 tracing::warn!(%aside, "what was said last belongs to another database, and is put aside");
             }
-            let file = options.open(&path)?;
+            let mut file = options.open(&path)?;
             file.set_len(0)?;
-            (&file).write_all(&header(FORMAT, database))?;
+            file.write_all(&header(FORMAT, database))?;
             Ok(file)
         };
+        let end = HEADER as u64;
         match open() {
-            Ok(file) => Ok(Self { path, file, end: HEADER as u64 }),
+            Ok(file) => Ok(Self { path, file, time: 0, end, length: end, cut: Instant::now() }),
             Err(error) => Err(StoreError::Folder { path, error }),
         }
     }
@@ -284,12 +255,9 @@ impl Page {
         self.end == HEADER as u64
     }
 
-    fn append(&mut self, bytes: &[u8], durability: Durability) -> Result<(), StoreError> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let write = || {
-            (&self.file).write_all(bytes)?;
+    fn append(&mut self, frame: &[u8], durability: Durability) -> Result<(), StoreError> {
+        let mut write = || {
+            self.file.write_all(frame)?;
             match durability {
                 Durability::Process => Ok(()),
                 Durability::Power => self.file.sync_data(),
@@ -297,22 +265,36 @@ impl Page {
         };
         match write() {
             Ok(()) => {
-                self.end += bytes.len() as u64;
+                self.end += frame.len() as u64;
+                self.length = self.length.max(self.end);
                 Ok(())
             }
             Err(error) => {
                 // Nothing of it may come back as if it had been kept.
                 let _ = self.file.set_len(self.end);
+                let _ = self.file.seek(SeekFrom::Start(self.end));
                 Err(StoreError::Folder { path: self.path.clone(), error })
             }
         }
     }
 
+    /// What is in it is no longer needed.
     fn empty(&mut self) -> Result<(), StoreError> {
-        if !self.is_empty() {
-            let emptied = self.file.set_len(HEADER as u64);
-            emptied.map_err(|error| StoreError::Folder { path: self.path.clone(), error })?;
-            self.end = HEADER as u64;
+        if self.is_empty() {
+            return Ok(());
+        }
+        let begin = HEADER as u64;
+        let at_begin = self.file.seek(SeekFrom::Start(begin));
+        at_begin.map_err(|error| StoreError::Folder { path: self.path.clone(), error })?;
+        (self.end, self.time) = (begin, self.time.wrapping_add(1));
+        if self.cut.elapsed() >= CUT_EVERY { self.cut_off() } else { Ok(()) }
+    }
+
+    fn cut_off(&mut self) -> Result<(), StoreError> {
+        if self.length > self.end {
+            let cut = self.file.set_len(self.end);
+            cut.map_err(|error| StoreError::Folder { path: self.path.clone(), error })?;
+            (self.length, self.cut) = (self.end, Instant::now());
         }
         Ok(())
     }
@@ -326,12 +308,22 @@ fn header(format: u8, database: i64) -> [u8; HEADER] {
     header
 }
 
-/// What is in a folder's log and came after an event, in the order in which it was kept: also while a server appends to
-/// it.
+/// Whether a file is a log of a database, of whatever format.
+fn is_of(bytes: &[u8], database: i64) -> bool {
+    bytes.starts_with(&MAGIC) && bytes.get(MAGIC.len() + 1..HEADER) == Some(&database.to_le_bytes())
+}
+
+/// Goes through what is in a folder's log and came after an event, in the order in which it was kept: also while a server
+/// appends to it.
 ///
 /// # Errors
 /// If it can't be read, or a newer program has written it.
-pub(crate) fn read(folder: &Path, database: i64, after: EventId) -> Result<Logged, StoreError> {
+pub(crate) fn read(
+    folder: &Path,
+    database: i64,
+    after: EventId,
+    visit: impl FnMut(&Record<'_>),
+) -> Result<(), StoreError> {
     let mut files = Vec::new();
     for path in paths(folder) {
         match fs::read(&path) {
@@ -343,58 +335,37 @@ pub(crate) fn read(folder: &Path, database: i64, after: EventId) -> Result<Logge
     let mut records = Vec::new();
     for (path, bytes) in &files {
         // One that has not even that has nothing else.
-        let Some((head, mut rest)) = bytes.split_first_chunk::<HEADER>() else { continue };
+        let Some((head, rest)) = bytes.split_first_chunk::<HEADER>() else { continue };
         let damaged = |what: String| StoreError::Damaged { path: path.clone(), what };
-        match head.split_at(MAGIC.len()) {
+        let format = match head.split_at(MAGIC.len()) {
             (what, _) if what != MAGIC => return Err(damaged("it is no log of Polylogue".to_owned())),
-            (_, &[found, ..]) if !(FIRST_FORMAT..=FORMAT).contains(&found) => {
+            (_, &[format @ FIRST_FORMAT..=FORMAT, ..]) => format,
+            (_, &[found, ..]) => {
                 let (path, found, known) = (path.clone(), found.into(), FORMAT.into());
                 return Err(StoreError::TooNew { path, found, known });
             }
-            _ => {}
-        }
-        let format = head[MAGIC.len()];
-        if *head != header(format, database) {
-            // It belongs to another database.
+            _ => continue,
+        };
+        if !is_of(bytes, database) {
             continue;
         }
-        let mut named = Named::default();
-        while let Some((said, behind)) = next(rest) {
-            let record = match format {
-                FIRST_FORMAT => Record::first(said).map(Some),
-                _ => postcard::from_bytes(said).and_then(|line| Record::of_line(&mut named, line)),
-            };
-            records.extend(record.map_err(|error| damaged(format!("a record makes no sense: {error}")))?);
-            rest = behind;
-        }
-        if !rest.is_empty() {
+        let found = match format {
+            FORMAT => frame::records_in(rest, &mut records),
+            _ => frame::former_records_in(format, rest, &mut records),
+        };
+        let torn = found.map_err(|error| damaged(format!("a record makes no sense: {error}")))?;
+        if torn > 0 {
             // Nobody was told that it is kept.
-            let bytes = rest.len();
-            tracing::info!(path = %path.display(), bytes, "the end of what was said last was not written whole");
+            tracing::info!(path = %path.display(), bytes = torn, "the end of what was said last was not written whole");
         }
     }
+    records.retain(|record| record.id() > after);
     records.sort_by_key(Record::id);
-    let mut found = Logged::default();
-    let mut left = records.iter().filter(|record| record.id() > after).flat_map(Record::lines);
-    left.try_for_each(|line| found.push(&line))?;
-    Ok(found)
+    records.iter().for_each(visit);
+    Ok(())
 }
 
 /// The files of a folder's log.
 pub(crate) fn paths(folder: &Path) -> [PathBuf; 2] {
     ENDINGS.map(|ending| folder.join(format!("{FILE_NAME}{ending}")))
-}
-
-/// The next record, and what comes after it; nothing if it isn't whole.
-fn next(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (said, rest) = split(bytes)?;
-    let sum = bytes.get(HEAD / 2..)?.first_chunk()?;
-    (crc32fast::hash(said) == u32::from_le_bytes(*sum)).then_some((said, rest))
-}
-
-/// The same without a look at the sum.
-fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
-    let length = u32::from_le_bytes(*head.first_chunk()?);
-    rest.split_at_checked(length as usize)
 }

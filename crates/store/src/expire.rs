@@ -50,10 +50,10 @@ struct Walk {
 }
 
 impl Expiry {
-    /// Something is going to be entered in a room.
-    pub(crate) fn note(&mut self, room: i64) {
+    /// So much is going to be entered in a room.
+    pub(crate) fn note(&mut self, room: i64, events: usize) {
         if self.retention.messages_per_room > 0 {
-            *self.grown.entry(room).or_default() += 1;
+            *self.grown.entry(room).or_default() += events;
         }
     }
 

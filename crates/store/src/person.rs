@@ -97,6 +97,7 @@ impl Writer {
             return Ok(true);
         }
         // Numbers that are remembered may be those of faces that go.
+        self.known.retire_faces();
         self.known.forget();
         erasing.erased.conversations += self.erase_traces(erasing)?;
         erasing.is_done = true;

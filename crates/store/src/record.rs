@@ -8,7 +8,9 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::block::{Entry, Head};
+use crate::append;
+use crate::block::Entry;
+use crate::numbers::Numbered;
 use crate::row::kind;
 
 /// An event, if it is of a kind that is kept as one, as the hub has it.
@@ -38,6 +40,10 @@ impl Whereabouts<'_> {
     }
 }
 
+/// What ends a part of a look: in none of them.
+const LOOK_END: char = '\n';
+const BOT: &str = "bot";
+
 /// A person as it looked: the columns of its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Face<'r> {
@@ -63,48 +69,20 @@ pub(crate) struct Place<'r> {
     pub(crate) parties: SmallVec<[&'r str; 2]>,
 }
 
-/// A record of the log. People and places have numbers there, and stand there once before they are needed; a number that is
-/// given again is somebody else's from then on.
+/// A record of the log. People and places have numbers there, and stand there before they are needed; a number that is given
+/// again is somebody else's from then on. `N` is how the format has a face's number.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Line<'r> {
+pub(crate) enum Line<'r, N = i64> {
     /// Who has a number.
-    Face(u32, #[serde(borrow)] Face<'r>),
+    Face(N, #[serde(borrow)] Face<'r>),
     /// What place has a number.
     Place(u32, #[serde(borrow)] Place<'r>),
-    /// An event: its place, and what a block has of it, but with the log's numbers.
+    /// An event: its place, and what a block has of it, but with the log's numbers, and counted from the frame's first.
     Event(u32, #[serde(borrow)] Entry<'r>),
 }
 
-/// An event on its way from the log into the database: only its beginning is looked at.
-pub(crate) struct Passing<'r> {
-    pub(crate) place: u32,
-    pub(crate) head: Head,
-    /// The rest of its entry.
-    pub(crate) said: &'r [u8],
-}
-
-impl<'r> Passing<'r> {
-    /// How [`Line::Event`] begins.
-    const EVENT: u8 = 2;
-
-    /// Nothing: the line is no event.
-    ///
-    /// Field by field, so that they stay in registers: a struct that is written in parts and read in one piece makes the
-    /// processor wait until everything written before it is in memory.
-    #[inline]
-    pub(crate) fn read(line: &'r [u8]) -> Option<postcard::Result<Self>> {
-        let (&Self::EVENT, event) = line.split_first()? else { return None };
-        let mut from = postcard::Deserializer::from_bytes(event);
-        let mut read = || {
-            let place = u32::deserialize(&mut from)?;
-            let (id, kind) = (u64::deserialize(&mut from)?, u8::deserialize(&mut from)?);
-            let (face, whom) = (i64::deserialize(&mut from)?, Option::deserialize(&mut from)?);
-            Ok((place, Head { id, kind, face, whom }))
-        };
-        let head = read();
-        Some(head.and_then(|(place, head)| Ok(Self { place, head, said: from.finalize()? })))
-    }
-}
+/// How [`Line::Event`] begins.
+const EVENT: u8 = 2;
 
 /// An event with all that belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +121,24 @@ impl<'r> Face<'r> {
             dialect: card.dialect().as_str(),
             bot: card.is_bot(),
         }
+    }
+
+    /// Writes it as one text, which [`Face::of_look`] reads.
+    pub(crate) fn write_look(&self, look: &mut String) {
+        let Self { name, nick, username, host, account, dialect, bot } = *self;
+        look.clear();
+        for part in [name, nick, username, host, account, dialect, if bot { BOT } else { "" }] {
+            look.push_str(part);
+            look.push(LOOK_END);
+        }
+    }
+
+    /// What [`Face::write_look`] wrote.
+    pub(crate) fn of_look(look: &'r str) -> Self {
+        let mut parts = look.split(LOOK_END);
+        let mut next = || parts.next().unwrap_or_default();
+        let (name, nick, username, host) = (next(), next(), next(), next());
+        Self { name, nick, username, host, account: next(), dialect: next(), bot: next() == BOT }
     }
 }
 
@@ -199,6 +195,11 @@ impl<'r> Said<'r> {
         Whereabouts { history: whose.history(event), room, parties: whose.parties(event) }
     }
 
+    /// What has to stay so that [`Said::addresses`] are its.
+    pub(crate) fn pins(&self) -> ([Option<Arc<Card>>; 2], Option<HistoryKey>) {
+        ([Some(self.from.clone()), self.whom.cloned()], self.room().cloned())
+    }
+
     /// The history, if it is a room's.
     fn room(&self) -> Option<&'r HistoryKey> {
         match self.whose {
@@ -208,7 +209,8 @@ impl<'r> Said<'r> {
     }
 
     /// Where those are in memory who decide on its numbers, if they are two.
-    fn addresses(&self) -> Option<(usize, usize)> {
+    #[inline]
+    pub(crate) fn addresses(&self) -> Option<(usize, usize)> {
         let place = match (self.whose, self.whom) {
             (Whose::Room(history), None) => history.as_str().as_ptr().addr(),
             (Whose::Pair, Some(whom)) => address(whom),
@@ -230,77 +232,20 @@ impl<'r> Said<'r> {
         let Self { event, kind, text, tags, ref seams, .. } = *self;
         Entry { id: event.id.bits(), kind, face, whom, text, tags, seams: seams.clone() }
     }
-}
 
-/// Numbers that people and places have in what is appended to a log.
-#[derive(Debug, Default)]
-pub(crate) struct Numbers {
-    /// By where they are in memory, which is theirs for as long as they are here.
-    faces: FxHashMap<usize, (Arc<Card>, u32)>,
-    places: FxHashMap<HistoryKey, u32>,
-    /// All that a message needs, by who says it and where: by where these two are in memory, too.
-    known: FxHashMap<(usize, usize), Known>,
-}
-
-/// The numbers of an event.
-#[derive(Debug, Clone)]
-struct Known {
-    place: u32,
-    from: u32,
-    whom: Option<u32>,
-    /// What else has to stay where it is.
-    _room: Option<HistoryKey>,
-}
-
-impl Numbers {
-    /// The lines that an event comes to.
-    pub(crate) fn lines<E>(
-        &mut self,
-        said: &Said<'_>,
-        mut line: impl FnMut(&Line<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let addresses = said.addresses();
-        let mut new = None;
-        let known = match addresses.and_then(|addresses| self.known.get(&addresses)) {
-            Some(known) => known,
-            None => new.insert(self.learn(said, &mut line)?),
-        };
-        line(&Line::Event(known.place, said.entry(known.from.into(), known.whom.map(Into::into))))?;
-        if let (Some(addresses), Some(new)) = (addresses, new) {
-            self.known.insert(addresses, new);
-        }
-        Ok(())
+    /// Writes [`Line::Event`], its id counted from another; where what a block takes over begins.
+    pub(crate) fn append_event(&self, known: Numbered, after: u64, bytes: &mut Vec<u8>) -> usize {
+        let entry = self.entry(known.from, known.whom);
+        bytes.push(EVENT);
+        append::number(bytes, known.place.into());
+        append::number(bytes, entry.id.wrapping_sub(after));
+        let said = bytes.len();
+        entry.append_said(bytes);
+        said
     }
 
-    fn learn<E>(
-        &mut self,
-        said: &Said<'_>,
-        line: &mut impl FnMut(&Line<'_>) -> Result<(), E>,
-    ) -> Result<Known, E> {
-        let mut face = |card: &Arc<Card>| {
-            let next = number(self.faces.len());
-            let (_, known) = self.faces.entry(address(card)).or_insert_with(|| (card.clone(), next));
-            let number = *known;
-            if number == next {
-                line(&Line::Face(number, Face::of(card)))?;
-            }
-            Ok(number)
-        };
-        let from = face(said.from)?;
-        let whom = said.whom.map(face).transpose()?;
-        let there = said.whereabouts();
-        let next = number(self.places.len());
-        let place = *self.places.entry(there.history.clone()).or_insert(next);
-        if place == next {
-            line(&Line::Place(place, there.place()))?;
-        }
-        Ok(Known { place, from, whom, _room: said.room().cloned() })
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.faces.clear();
-        self.places.clear();
-        self.known.clear();
+    pub(crate) fn id(&self) -> u64 {
+        self.event.id.bits()
     }
 }
 
@@ -308,42 +253,11 @@ fn address(card: &Arc<Card>) -> usize {
     Arc::as_ptr(card).addr()
 }
 
-/// There is far less in a log than can be counted.
-fn number(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
-
 /// What stands for the numbers of a log that is read.
-#[derive(Debug)]
-pub(crate) struct Named<F, P> {
-    faces: FxHashMap<i64, F>,
-    places: FxHashMap<u32, P>,
-}
-
-impl<F, P> Default for Named<F, P> {
-    fn default() -> Self {
-        Self { faces: FxHashMap::default(), places: FxHashMap::default() }
-    }
-}
-
-impl<F: Clone, P: Clone> Named<F, P> {
-    pub(crate) fn face(&mut self, number: u32, face: F) {
-        self.faces.insert(number.into(), face);
-    }
-
-    pub(crate) fn place(&mut self, number: u32, place: P) {
-        self.places.insert(number, place);
-    }
-
-    /// The place of an event, who has said it, and to whom; nothing: a number is nobody's.
-    #[inline]
-    pub(crate) fn of(&self, place: u32, head: &Head) -> Option<(P, F, Option<F>)> {
-        let whom = match head.whom {
-            Some(whom) => Some(self.faces.get(&whom)?.clone()),
-            None => None,
-        };
-        Some((self.places.get(&place)?.clone(), self.faces.get(&head.face)?.clone(), whom))
-    }
+#[derive(Debug, Default)]
+pub(crate) struct Named<'r> {
+    faces: FxHashMap<i64, Face<'r>>,
+    places: FxHashMap<u32, Place<'r>>,
 }
 
 impl<'r> Record<'r> {
@@ -351,17 +265,24 @@ impl<'r> Record<'r> {
         EventId::from_bits(self.entry.id)
     }
 
+    /// The same with an id that was counted from another.
+    pub(crate) fn after(self, first: u64) -> Self {
+        let id = self.entry.id.wrapping_add(first);
+        Self { entry: Entry { id, ..self.entry }, ..self }
+    }
+
     /// A line, after those before it, if that is an event; an error if it makes no sense.
-    pub(crate) fn of_line(
-        named: &mut Named<Face<'r>, Place<'r>>,
-        line: Line<'r>,
+    pub(crate) fn of_line<N: Into<i64>>(
+        named: &mut Named<'r>,
+        line: Line<'r, N>,
     ) -> Result<Option<Self>, postcard::Error> {
         match line {
-            Line::Face(number, face) => named.face(number, face),
-            Line::Place(number, place) => named.place(number, place),
+            Line::Face(number, face) => drop(named.faces.insert(number.into(), face)),
+            Line::Place(number, place) => drop(named.places.insert(number, place)),
             Line::Event(place, entry) => {
-                let (place, from, whom) =
-                    named.of(place, &entry.head()).ok_or(postcard::Error::SerdeDeCustom)?;
+                let face = |number| named.faces.get(number).copied().ok_or(postcard::Error::SerdeDeCustom);
+                let (from, whom) = (face(&entry.face)?, entry.whom.as_ref().map(face).transpose()?);
+                let place = named.places.get(&place).cloned().ok_or(postcard::Error::SerdeDeCustom)?;
                 return Ok(Some(Self { place, from, whom, entry: Entry { face: 0, whom: None, ..entry } }));
             }
         }
@@ -374,15 +295,5 @@ impl<'r> Record<'r> {
         let First { id, history, room, parties, kind, from, whom, text, tags, seams } = first;
         let entry = Entry { id, kind, face: 0, whom: None, text, tags, seams };
         Ok(Self { place: Place { history, room, parties }, from, whom, entry })
-    }
-
-    /// The lines that it comes to, whatever stands before them.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = Line<'r>> {
-        let Self { place, from, whom, entry } = self.clone();
-        let to = whom.map(|whom| Line::Face(1, whom));
-        let event = Entry { face: 0, whom: to.as_ref().map(|_| 1), ..entry };
-        [Some(Line::Place(0, place)), Some(Line::Face(0, from)), to, Some(Line::Event(0, event))]
-            .into_iter()
-            .flatten()
     }
 }

@@ -1,30 +1,26 @@
 //! The one that writes.
 
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use hub::{Account, EventId, HistoryKey, Invitation, Kept, KeptRoom, Kind, Presence, RoomName, ServerBan};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::accounts;
 use crate::bans;
-use crate::block::{self, Blocks};
+use crate::block;
 use crate::commit_log;
 use crate::expire::Expiry;
 use crate::invitations;
-use crate::known::{Entering, Known, entered_upto, log_number};
+use crate::known::{Known, entered_upto, log_number};
 use crate::lock::Lock;
+use crate::lot::Lot;
+use crate::numbers::Numbers;
 use crate::record::Said;
 use crate::rooms;
-use crate::{Checkpointer, CommitLog, Durability, FILE_NAME, Logged, Reader, StoreError, schema};
+use crate::{Checkpointer, CommitLog, Durability, FILE_NAME, Reader, StoreError, schema};
 
 /// Events whose words are entered in one go.
 const WORDS_AT_ONCE: u32 = 100;
-/// Messages of the log that are entered in one go: who shares a core with this is let in between, and doesn't wait for all
-/// of them.
-const YIELDS_EVERY: usize = 256;
-/// With more than so many it is behind, and hurries.
-const YIELDS_MAX: usize = 8 * 1024;
 
 /// What a server that starts has to know.
 #[derive(Debug)]
@@ -58,7 +54,9 @@ pub struct Writer {
     path: PathBuf,
     durability: Durability,
     pub(crate) known: Known,
-    blocks: Blocks,
+    numbers: Numbers,
+    /// What is kept without the log, on its way.
+    lot: Lot,
     pub(crate) expiry: Expiry,
     /// Held for as long as the writer is there.
     _lock: Lock,
@@ -73,8 +71,9 @@ impl Writer {
         let lock = Lock::take(folder)?;
         let path = folder.join(FILE_NAME);
         let db = schema::open(&path, durability)?;
-        let (known, blocks, expiry) = (Known::default(), Blocks::default(), Expiry::default());
-        let mut writer = Self { db, path, durability, known, blocks, expiry, _lock: lock };
+        let known = Known::of(&db).map_err(|error| StoreError::at(&path, error))?;
+        let (numbers, lot, expiry) = (Numbers::new(known.face_numbers()), Lot::default(), Expiry::default());
+        let mut writer = Self { db, path, durability, known, numbers, lot, expiry, _lock: lock };
         writer.enter_what_is_left(folder)?;
         let boot = writer.boot().map_err(|error| StoreError::at(&writer.path, error))?;
         Ok((writer, boot))
@@ -108,9 +107,12 @@ impl Writer {
     fn enter_what_is_left(&mut self, folder: &Path) -> Result<(), StoreError> {
         let at = |error| StoreError::at(&self.path, error);
         let (number, upto) = (log_number(&self.db).map_err(at)?, entered_upto(&self.db).map_err(at)?);
-        let left = commit_log::read(folder, number, upto)?;
+        let mut left = Lot::default();
+        let numbers = &mut self.numbers;
+        commit_log::read(folder, number, upto, |record| left.push_record(numbers, record))?;
+        numbers.begin_lot();
         if !left.is_empty() {
-            self.enter(&left, [])?;
+            self.enter(&mut left, [])?;
             tracing::info!(count = left.len(), "entered what the last run had kept in its log");
         }
         Ok(())
@@ -122,7 +124,8 @@ impl Writer {
     /// As the disk has it.
     pub fn log(&self) -> Result<CommitLog, StoreError> {
         let number = log_number(&self.db).map_err(|error| StoreError::at(&self.path, error))?;
-        CommitLog::open(self.path.parent().unwrap_or(Path::new("")), self.durability, number)
+        let (folder, faces) = (self.path.parent().unwrap_or(Path::new("")), self.known.face_numbers());
+        CommitLog::open(folder, self.durability, number, faces)
     }
 
     /// What its promises survive.
@@ -152,7 +155,7 @@ impl Writer {
     /// # Errors
     /// As the disk has it. Trying again later may help.
     pub fn keep<'k>(&mut self, batch: impl IntoIterator<Item = &'k Kept>) -> Result<(), StoreError> {
-        self.enter(&Logged::default(), batch)
+        self.enter(&mut Lot::default(), batch)
     }
 
     /// Enters what is in the log and keeps a batch that came after it: all of it, or nothing.
@@ -161,30 +164,30 @@ impl Writer {
     /// As the disk has it. Trying again later may help.
     pub fn enter<'k>(
         &mut self,
-        logged: &Logged,
+        logged: &mut Lot,
         batch: impl IntoIterator<Item = &'k Kept>,
     ) -> Result<(), StoreError> {
-        let Self { db, known, blocks, expiry, .. } = self;
+        let Self { db, known, numbers, lot, expiry, .. } = self;
         let done = all_or_nothing(db, |change| {
-            let mut entering = Entering::new(change, known, blocks, expiry);
-            for (count, line) in logged.lines().enumerate() {
-                if count % YIELDS_EVERY == 0 && logged.len() <= YIELDS_MAX {
-                    thread::yield_now();
-                }
-                entering.push_line(line)?;
-            }
+            logged.enter(change, known, expiry)?;
             for kept in batch {
-                match Said::of_kept(kept) {
-                    Some(said) => entering.push(&said)?,
-                    None => entering.change(|change, known| change_by(change, known, kept))?,
+                if let Some(said) = Said::of_kept(kept) {
+                    lot.push_said(numbers, &said);
+                    continue;
                 }
+                // It changes what is there, and that has to be there.
+                lot.enter(change, known, expiry)?;
+                lot.clear();
+                numbers.begin_lot();
+                change_by(change, known, kept)?;
             }
-            entering.end()
+            lot.enter(change, known, expiry)
         });
+        lot.clear();
+        numbers.begin_lot();
         if done.is_err() {
             // Numbers that were given and taken back.
             known.forget();
-            blocks.clear();
             expiry.begin_again();
         } else {
             known.forget_some();
@@ -250,7 +253,7 @@ fn change_by(change: &Connection, known: &mut Known, kept: &Kept) -> rusqlite::R
             invitations::rename(change, before, after)?;
         }
         Kept::HistorySealed { history, name, sealed } => {
-            let id = known.history(change, history.as_str(), name.as_str(), &[])?;
+            let id = known.history(change, history.as_str(), name.as_str(), &[""; 0])?;
             change.execute("UPDATE history SET sealed = ?2 WHERE id = ?1", params![id, sealed])?;
         }
         Kept::Presence(presence) => accounts::presence(change, presence)?,

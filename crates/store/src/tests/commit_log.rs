@@ -4,9 +4,9 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 
 use super::*;
-use crate::known::log_number;
-use crate::record::{Line, Numbers, Record, Said};
-use crate::{CommitLog, Logged, Sealed, StoreError, backup, check, commit_log, schema};
+use crate::known::{entered_upto, log_number};
+use crate::record::{Record, Said};
+use crate::{CommitLog, Erasing, Sealed, StoreError, backup, check, commit_log, schema};
 
 /// A folder in which a server was killed.
 struct Left {
@@ -45,22 +45,24 @@ fn talk(numbers: std::ops::RangeInclusive<u64>) -> Vec<Kept> {
     numbers.map(|number| said(number, "den", &ana, &format!("number {number}"))).collect()
 }
 
-/// Whether a log has a batch and nothing else.
-fn has(log: &Logged, batch: &[Kept]) -> bool {
-    let is = |found: &Record<'_>, kept: &Kept| {
+/// Whether a batch and nothing else was found in a log.
+fn is(found: &[String], batch: &[Kept]) -> bool {
+    let is = |found: &String, kept: &Kept| {
         let said = Said::of_kept(kept).unwrap();
         let there = said.whereabouts();
         let (place, from, whom) = (there.place(), said.from(), said.whom());
-        format!("{found:?}") == format!("{:?}", Record { place, from, whom, entry: said.entry(0, None) })
+        *found == format!("{:?}", Record { place, from, whom, entry: said.entry(0, None) })
     };
-    let found: Vec<_> = log.records().collect();
     found.len() == batch.len() && found.iter().zip(batch).all(|(found, kept)| is(found, kept))
 }
 
 /// All that is in a folder's log.
-fn read(folder: &Path) -> Logged {
+fn read(folder: &Path) -> Vec<String> {
     let db = schema::open_existing(&folder.join(FILE_NAME)).unwrap();
-    commit_log::read(folder, log_number(&db).unwrap(), id(0)).unwrap()
+    let (number, upto) = (log_number(&db).unwrap(), entered_upto(&db).unwrap());
+    let mut found = Vec::new();
+    commit_log::read(folder, number, upto, |record| found.push(format!("{record:?}"))).unwrap();
+    found
 }
 
 fn of_all_kinds() -> Vec<Kept> {
@@ -96,7 +98,7 @@ fn of_all_kinds() -> Vec<Kept> {
 fn everything_comes_back_as_it_was() {
     let batch = of_all_kinds();
     let left = Left::with(&[&batch[..3], &batch[3..]]);
-    assert!(has(&read(left.path()), &batch));
+    assert!(is(&read(left.path()), &batch));
     let mut store = left.open();
     assert_eq!(store.all("Den"), [1, 3, 4, 5, 6, 7, 8]);
     // And stays, once.
@@ -109,20 +111,21 @@ fn a_log_of_every_format_is_read() {
     // Written by the first programs that had it: one message, and one that was private.
     let first = include_bytes!("../../fixtures/log.1").as_slice();
     let second = include_bytes!("../../fixtures/log.2").as_slice();
+    let third = include_bytes!("../../fixtures/log.3").as_slice();
     let (ana, bob) = (member("ana"), person("bob"));
     let batch = [said(77, "den", &ana, "good morning"), wrote(78, &ana, &bob, "psst")];
-    for (format, written) in [(1, first), (2, second)] {
+    for (format, written) in [(1, first), (2, second), (3, third)] {
         let store = Store::new();
         let mut written = written.to_vec();
         assert_eq!(written[7], format);
         written[8..16].copy_from_slice(&log_number(&store.writer.db).unwrap().to_le_bytes());
         let folder = store.close();
         fs::write(&commit_log::paths(folder.path())[0], written).unwrap();
-        assert!(has(&read(folder.path()), &batch), "{format}");
+        assert!(is(&read(folder.path()), &batch), "{format}");
         assert_eq!(Store::open(folder).all("den"), [77], "{format}");
     }
     let newest = Left::with(&[&batch]).bytes();
-    assert_eq!(newest[16..], second[16..], "a new format needs a fixture");
+    assert_eq!(newest[16..], third[16..], "a new format needs a fixture");
 }
 
 #[test]
@@ -132,7 +135,7 @@ fn a_log_of_a_newer_program_is_refused() {
     bytes[7] = 9;
     fs::write(&commit_log::paths(left.path())[0], bytes).unwrap();
     let refused = Writer::open(left.path(), Durability::Process).unwrap_err();
-    assert!(matches!(refused, StoreError::TooNew { found: 9, known: 2, .. }), "{refused}");
+    assert!(matches!(refused, StoreError::TooNew { found: 9, known: 3, .. }), "{refused}");
 }
 
 #[test]
@@ -148,10 +151,12 @@ fn the_log_of_another_database_is_put_aside() {
 
 #[test]
 fn the_log_can_be_cut_off_anywhere() {
-    let left = Left::with(&[&talk(1..=3)]);
+    let talk = talk(1..=3);
+    let batches: Vec<&[Kept]> = talk.chunks(1).collect();
+    let left = Left::with(&batches);
     let whole = left.bytes();
     let first = &commit_log::paths(left.path())[0];
-    let ends: Vec<usize> = [1, 2, 3].map(|count| Left::with(&[&talk(1..=count)]).bytes().len()).into();
+    let ends: Vec<usize> = [1, 2, 3].map(|count| Left::with(&batches[..count]).bytes().len()).into();
     for cut in 0..=whole.len() {
         fs::write(first, &whole[..cut]).unwrap();
         let count = ends.iter().filter(|end| **end <= cut).count();
@@ -173,7 +178,7 @@ fn one_file_is_appended_to_while_the_other_is_entered() {
     log.seal(&mut sealed);
     log.append(&talk(3..=3)).unwrap();
     assert_eq!(log.len(), 1);
-    store.writer.enter(sealed.logged(), []).unwrap();
+    store.writer.enter(sealed.lot(), []).unwrap();
     sealed.empty().unwrap();
     log.release(&mut sealed).unwrap();
     assert_eq!(read(store.path()).len(), 1, "what is entered is gone");
@@ -181,7 +186,7 @@ fn one_file_is_appended_to_while_the_other_is_entered() {
     // The end comes after it was entered and before it was gone.
     log.append(&talk(4..=4)).unwrap();
     log.seal(&mut sealed);
-    store.writer.enter(sealed.logged(), []).unwrap();
+    store.writer.enter(sealed.lot(), []).unwrap();
     drop(log);
     let folder = store.folder;
     drop((store.reader, store.writer));
@@ -197,12 +202,13 @@ fn what_can_not_be_entered_waits() {
         log.append(&talk(2 * round + 1..=2 * round + 2)).unwrap();
         log.seal(&mut sealed);
     }
-    assert!(has(sealed.logged(), &talk(1..=6)));
+    assert_eq!(sealed.len(), 6);
     assert_eq!(read(store.path()).len(), 6);
-    store.writer.enter(sealed.logged(), []).unwrap();
+    store.writer.enter(sealed.lot(), []).unwrap();
     sealed.empty().unwrap();
     log.release(&mut sealed).unwrap();
     assert_eq!(read(store.path()).len(), 0);
+    assert_eq!(store.all("den"), [1, 2, 3, 4, 5, 6]);
     log.close().unwrap();
     assert!(commit_log::paths(store.path()).iter().all(|path| !path.exists()));
 }
@@ -238,10 +244,10 @@ fn numbers_of_the_log_are_whose_they_were() {
         }
     }
     let all: Vec<Kept> = rounds.into_iter().flatten().collect();
-    assert!(has(&read(store.path()), &all));
+    assert!(is(&read(store.path()), &all));
     log.seal(&mut sealed);
-    assert!(has(sealed.logged(), &all));
-    store.writer.enter(sealed.logged(), []).unwrap();
+    assert_eq!(sealed.len(), all.len());
+    store.writer.enter(sealed.lot(), []).unwrap();
     for kept in &all {
         let Kept::Event { whose, event } = kept else { panic!("{kept:?}") };
         let room = match &event.kind {
@@ -264,9 +270,10 @@ fn what_was_taken_back_is_not_in_the_log_either() {
     log.seal(&mut sealed);
     let taken_back = took_back(2, "den", &ana, 1);
     assert!(!CommitLog::takes(&taken_back));
-    store.writer.enter(sealed.logged(), [&taken_back]).unwrap();
+    store.writer.enter(sealed.lot(), [&taken_back]).unwrap();
     sealed.empty().unwrap();
     log.release(&mut sealed).unwrap();
+    log.cut_off().unwrap();
     drop(log);
     let folder = store.close();
     assert!(!Store::open(folder).has_bytes("yttriumquokka"));
@@ -301,7 +308,7 @@ fn whoever_looks_from_outside_finds_what_is_in_the_log() {
         let path = store.folder.path().to_owned();
         let looking = scope.spawn(move || check(&path).unwrap().messages);
         log.seal(&mut sealed);
-        store.writer.enter(sealed.logged(), []).unwrap();
+        store.writer.enter(sealed.lot(), []).unwrap();
         sealed.empty().unwrap();
         log.release(&mut sealed).unwrap();
         looking.join().unwrap()
@@ -345,14 +352,118 @@ fn a_conversation_is_one_whoever_speaks_and_however_they_look() {
 }
 
 #[test]
-fn a_record_that_names_nobody_keeps_nothing_else_out() {
+fn a_file_that_is_written_over_has_nothing_from_a_former_time() {
     let mut store = Store::new();
-    let batch = talk(1..=1);
-    let said = Said::of_kept(&batch[0]).unwrap();
-    let mut logged = Logged::default();
-    logged.push(&Line::Event(7, said.entry(8, None))).unwrap();
-    let mut named = Numbers::default();
-    named.lines(&said, |line| logged.push(line)).unwrap();
-    store.writer.enter(&logged, []).unwrap();
-    assert_eq!(store.all("den"), [1]);
+    let mut log = store.writer.log().unwrap();
+    let mut sealed = Sealed::default();
+    let mut next = 1;
+    // Longer and shorter ones, so that former frames are left behind in all ways.
+    for counts in [[5, 1], [1, 1], [3, 2], [1, 4], [2, 0], [4, 1]] {
+        for count in counts {
+            let batch = talk(next..=next + count);
+            for kept in &batch {
+                log.append([kept]).unwrap();
+            }
+            next += count + 1;
+            // As it is after a sudden end: what is not entered, and nothing else.
+            assert!(is(&read(store.path()), &batch));
+            log.seal(&mut sealed);
+            store.writer.enter(sealed.lot(), []).unwrap();
+            sealed.empty().unwrap();
+            log.release(&mut sealed).unwrap();
+            assert_eq!(read(store.path()), [""; 0]);
+        }
+    }
+    assert_eq!(store.all("den"), (1..next).collect::<Vec<_>>());
+    // The last time that each was written, whatever is behind that: 5 and 2.
+    let found = || {
+        let number = log_number(&store.writer.db).unwrap();
+        let mut found = 0;
+        commit_log::read(store.path(), number, id(0), |_| found += 1).unwrap();
+        found
+    };
+    assert_eq!(found(), 7);
+    assert!(store.has_bytes("number 1"));
+    log.cut_off().unwrap();
+    assert_eq!(found(), 0);
+    for path in commit_log::paths(store.path()) {
+        assert_eq!(fs::metadata(path).unwrap().len(), 16);
+    }
+}
+
+#[test]
+fn the_end_may_come_while_a_file_is_written_over() {
+    let mut store = Store::new();
+    let mut log = store.writer.log().unwrap();
+    let mut sealed = Sealed::default();
+    let [path, _] = commit_log::paths(store.path());
+    let mut frames = vec![fs::read(&path).unwrap().len()];
+    for number in 1..=3 {
+        log.append(&talk(number..=number)).unwrap();
+        frames.push(fs::read(&path).unwrap().len());
+    }
+    let former = fs::read(&path).unwrap();
+    log.seal(&mut sealed);
+    store.writer.enter(sealed.lot(), []).unwrap();
+    sealed.empty().unwrap();
+    log.release(&mut sealed).unwrap();
+    // The other file's turn.
+    log.append(&talk(4..=4)).unwrap();
+    log.seal(&mut sealed);
+    store.writer.enter(sealed.lot(), []).unwrap();
+    sealed.empty().unwrap();
+    log.release(&mut sealed).unwrap();
+    for number in 5..=6 {
+        log.append(&talk(number..=number)).unwrap();
+    }
+    let now = fs::read(&path).unwrap();
+    assert_eq!(now.len(), former.len());
+    for cut in 0..=frames[2] {
+        let bytes = [&now[..cut], &former[cut..]].concat();
+        fs::write(&path, &bytes).unwrap();
+        // What is behind is from the time before, and that is entered.
+        let expected = frames[1..=2].iter().filter(|end| bytes[..**end] == now[..**end]).count();
+        assert_eq!(read(store.path()).len(), expected, "{cut}");
+    }
+}
+
+#[test]
+fn who_is_erased_while_something_waits_has_another_face_then() {
+    let mut store = Store::new();
+    let mut log = store.writer.log().unwrap();
+    let mut sealed = Sealed::default();
+    let (ana, bob) = (member("ana"), member("bob"));
+    log.append(&[said(1, "den", &ana, "hi"), wrote(2, &bob, &ana, "psst")]).unwrap();
+    log.seal(&mut sealed);
+    store.writer.enter(sealed.lot(), []).unwrap();
+    sealed.empty().unwrap();
+    log.release(&mut sealed).unwrap();
+    // By the numbers that they had.
+    log.append(&[said(3, "den", &ana, "again"), said(4, "den", &bob, "and I")]).unwrap();
+    let mut erasing = Erasing::of(Party::of(&ana));
+    while store.writer.erase_some(&mut erasing).unwrap() {}
+    log.append(&[wrote(5, &bob, &ana, "still there?"), said(6, "den", &ana, "yes")]).unwrap();
+    log.seal(&mut sealed);
+    store.writer.enter(sealed.lot(), []).unwrap();
+    sealed.empty().unwrap();
+    log.release(&mut sealed).unwrap();
+    log.append(&[said(7, "den", &ana, "and now")]).unwrap();
+    log.seal(&mut sealed);
+    store.writer.enter(sealed.lot(), []).unwrap();
+    assert_eq!(store.all("den"), [3, 4, 6, 7]);
+    let found = store.recall(&page(&[of_room("den")], Some(room("den")), Window::Latest(id(0)), 10));
+    let host = |event: &Shared| match &event.kind {
+        Kind::Message { from, .. } => from.host().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    let hosts: Vec<String> = found.iter().map(host).collect();
+    let [of_ana, of_bob] = ["host-of-ana.example", "host-of-bob.example"];
+    assert_eq!(hosts, [of_ana, of_bob, of_ana, of_ana]);
+    // What others had written to her says less of her than it did.
+    let blank: i64 = store
+        .writer
+        .db
+        .query_row("SELECT count(*) FROM face WHERE name = 'ana' AND host = ''", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(blank, 1);
 }
