@@ -15,7 +15,7 @@ use rusqlite::{Connection, params};
 /// Messages that are entered in one transaction.
 const ENTERED_AT: usize = 4 * 1024;
 /// Bytes of a row.
-const ROW_BYTES: usize = 3_500;
+const ROW_BYTES: usize = 3_900;
 /// After so many transactions SQLite's log is moved into its file: about as often as Polylogue does it.
 const CHECKPOINT_EVERY: u32 = 3;
 

@@ -103,7 +103,7 @@ pub enum Whose {
     /// no memory.
     Pair,
     /// Some people's, whoever said it among them.
-    Group(SmallVec<[Party; 2]>),
+    Group(Box<[Party]>),
 }
 
 impl Whose {
@@ -122,7 +122,7 @@ impl Whose {
         match self {
             Self::Room(_) => SmallVec::new(),
             Self::Pair => event.pair().into_iter().flatten().map(|card| Party::of(card)).collect(),
-            Self::Group(parties) => parties.clone(),
+            Self::Group(parties) => parties.iter().cloned().collect(),
         }
     }
 }
@@ -366,7 +366,7 @@ impl Hub {
         };
         match scope {
             Scope::Private { to: Some(_), .. } => keep(Whose::Pair),
-            Scope::Private { to: None, .. } => keep(Whose::Group(parties)),
+            Scope::Private { to: None, .. } => keep(Whose::Group(parties.into_vec().into())),
             Scope::Room(room) => keep(Whose::Room(self.history_of_room(room))),
             // What only some members heard isn't for all who read later.
             Scope::Ranked { .. } => {}

@@ -16,7 +16,7 @@ use crate::row::kind;
 /// Events of a block at most: to remove some of them may take no longer.
 pub(crate) const EVENTS_MAX: u32 = 50;
 /// With so many bytes a block is full: two fit a page of the database. A longer message has a block of its own.
-const BYTES_MAX: usize = 3_500;
+const BYTES_MAX: usize = 3_900;
 /// From the first event of a block to its last, in milliseconds: it ends with its age.
 const SPAN_MAX_MS: u64 = 60_000;
 /// Empty blocks that are kept to be used again.
@@ -73,8 +73,9 @@ impl Entry<'_> {
     }
 }
 
-/// A block that is put together.
+/// A block that is put together. It has a line of the processor's cache to itself: of many blocks each message needs another.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 struct Block {
     /// Of what: a history's number, or what will be one.
     place: i64,

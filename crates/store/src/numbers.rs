@@ -76,7 +76,8 @@ pub(crate) struct Numbers {
     places: FxHashMap<Box<str>, u32>,
     /// All that an event needs, by who says it and where: by where these two are in memory, which is theirs for as long as
     /// they are here.
-    known: FxHashMap<(usize, usize), (Numbered, Pin)>,
+    known: FxHashMap<(usize, usize), Numbered>,
+    pins: Vec<Pin>,
 }
 
 /// What has to stay where it is.
@@ -96,6 +97,7 @@ impl Numbers {
             here: FxHashSet::default(),
             places: FxHashMap::default(),
             known: FxHashMap::default(),
+            pins: Vec::new(),
         }
     }
 
@@ -103,7 +105,7 @@ impl Numbers {
     #[inline]
     pub(crate) fn of(&mut self, said: &Said<'_>, lot: &mut Lot, line: impl FnMut(&Line<'_>)) -> Numbered {
         let addresses = said.addresses();
-        if let Some((known, _)) = addresses.and_then(|addresses| self.known.get(&addresses)) {
+        if let Some(known) = addresses.and_then(|addresses| self.known.get(&addresses)) {
             return *known;
         }
         self.learn(said, lot, line)
@@ -116,7 +118,8 @@ impl Numbers {
         let known = Numbered { place, from, whom };
         if let Some(addresses) = said.addresses() {
             let (cards, room) = said.pins();
-            self.known.insert(addresses, (known, Pin { _cards: cards, _room: room }));
+            self.known.insert(addresses, known);
+            self.pins.push(Pin { _cards: cards, _room: room });
         }
         known
     }
@@ -164,6 +167,7 @@ impl Numbers {
         self.here.clear();
         self.places.clear();
         self.known.clear();
+        self.pins.clear();
         let oldest = self.given.oldest();
         if std::mem::replace(&mut self.oldest, oldest) != oldest || self.looks.len() > REMEMBERED_MAX {
             self.looks.clear();
