@@ -20,7 +20,7 @@ const BYTES_MAX: usize = 3_900;
 /// From the first event of a block to its last, in milliseconds: it ends with its age.
 const SPAN_MAX_MS: u64 = 60_000;
 /// Empty blocks that are kept to be used again.
-const SPARE_MAX: usize = 1024;
+const SPARE_MAX: usize = 256;
 /// Blocks that are entered in one go: who shares a core with this is let in between, and doesn't wait for all of them.
 const YIELDS_EVERY: usize = 6;
 /// With more than so many it is behind, and hurries.
@@ -73,9 +73,8 @@ impl Entry<'_> {
     }
 }
 
-/// A block that is put together. It has a line of the processor's cache to itself: of many blocks each message needs another.
+/// A block that is put together.
 #[derive(Debug, Default)]
-#[repr(align(64))]
 struct Block {
     /// Of what: a history's number, or what will be one.
     place: i64,
@@ -155,16 +154,6 @@ impl Blocks {
             insert.execute(params![first.cast_signed(), history, last.cast_signed(), count, bytes])?;
         }
         Ok(())
-    }
-
-    /// Takes all of another's, whose places come after so many here.
-    pub(crate) fn take_all_of(&mut self, other: &mut Self, places: i64) {
-        self.all.truncate(self.used);
-        self.all.extend(
-            other.all.drain(..other.used).map(|block| Block { place: block.place + places, ..block }),
-        );
-        self.used = self.all.len();
-        other.clear();
     }
 
     /// Gives faces other numbers.

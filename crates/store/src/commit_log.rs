@@ -61,8 +61,8 @@ pub struct Sealed {
 impl Sealed {
     /// What is to be entered.
     #[must_use]
-    pub fn lot(&mut self) -> &mut Lot {
-        &mut self.lot
+    pub fn lot(&self) -> &Lot {
+        &self.lot
     }
 
     /// How many events are to be entered.
@@ -140,7 +140,7 @@ impl CommitLog {
         let Some(bytes) = frame.end(current.time) else { return Ok(()) };
         let done = current.append(bytes, *durability);
         if done.is_ok() {
-            frame.gather(held);
+            frame.give(held);
         } else {
             // What was told of people and places may not be there.
             numbers.begin_lot();

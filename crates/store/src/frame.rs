@@ -1,9 +1,7 @@
 //! What is appended to the commit log in one go, and how it is read again.
 
-use std::ops::Range;
-
 use crate::commit_log::FIRST_FORMAT;
-use crate::lot::Lot;
+use crate::lot::{Lot, Piece};
 use crate::numbers::Numbers;
 use crate::record::{Line, Named, Record, Said};
 
@@ -17,16 +15,7 @@ const SPARE_EVENTS: usize = 4 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Frame {
     bytes: Vec<u8>,
-    events: Vec<Framed>,
-}
-
-/// An event in a frame.
-#[derive(Debug)]
-struct Framed {
-    place: u32,
-    id: u64,
-    /// Where what a block takes over is.
-    said: Range<usize>,
+    events: Vec<Piece>,
 }
 
 impl Frame {
@@ -52,9 +41,9 @@ impl Frame {
             Err(error) => tracing::error!(%error, "a record can't be written"),
         });
         let id = said.id();
-        let first = events.first().map_or(id, |first: &Framed| first.id);
+        let first = events.first().map_or(id, |first: &Piece| first.id);
         let begins = said.append_event(known, first, bytes);
-        events.push(Framed { place: known.place, id, said: begins..bytes.len() });
+        events.push(Piece { place: known.place, id, said: begins..bytes.len() });
     }
 
     /// All of it; nothing if it says nothing.
@@ -75,11 +64,9 @@ impl Frame {
         }
     }
 
-    /// Its events, for who enters them.
-    pub(crate) fn gather(&self, lot: &mut Lot) {
-        for Framed { place, id, said } in &self.events {
-            lot.push(*place, *id, self.bytes.get(said.clone()).unwrap_or_default());
-        }
+    /// Hands its events to who enters them.
+    pub(crate) fn give(&self, lot: &mut Lot) {
+        lot.take(&self.bytes, &self.events, 0);
     }
 
     /// The next one, and what comes after it; nothing if it isn't whole.

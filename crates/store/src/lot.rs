@@ -1,6 +1,7 @@
-//! What is kept and not in the database yet, put together as it comes: to enter it, hardly more than to hand it over is left.
+//! What is kept and not in the database yet, as the database is going to have it.
 
-use hub::EventId;
+use std::ops::Range;
+
 use rusqlite::{Connection, Result};
 use rustc_hash::FxHashMap;
 
@@ -10,17 +11,27 @@ use crate::known::Known;
 use crate::numbers::{Look, Numbered, Numbers};
 use crate::record::{Place, Record, Said};
 
+/// Memory that is kept for what comes: events, and bytes.
+const SPARE_EVENTS: usize = 16 * 1024;
+const SPARE_BYTES: usize = 2 * 1024 * 1024;
+
 /// What was said since somebody last took all of it to enter it.
 #[derive(Debug, Default)]
 pub struct Lot {
     /// Everybody whom the events name.
     faces: Vec<(i64, Look)>,
     places: Vec<Somewhere>,
-    /// The last block of each place.
-    last_blocks: Vec<Option<u32>>,
-    blocks: Blocks,
-    count: usize,
-    last: EventId,
+    events: Vec<Piece>,
+    /// What [`Entry::append_said`] wrote of them, and what may be between.
+    bytes: Vec<u8>,
+}
+
+/// An event in bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece {
+    pub(crate) place: u32,
+    pub(crate) id: u64,
+    pub(crate) said: Range<usize>,
 }
 
 /// A [`Place`] that outlasts what it was found in.
@@ -35,22 +46,23 @@ impl Lot {
     /// How many events.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.count
+        self.events.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.events.is_empty()
     }
 
     /// Forgets them; later ones may use the memory.
     pub fn clear(&mut self) {
         self.faces.clear();
         self.places.clear();
-        self.last_blocks.clear();
-        self.blocks.clear();
-        (self.count, self.last) = (0, EventId::default());
+        self.events.clear();
+        self.events.shrink_to(SPARE_EVENTS);
+        self.bytes.clear();
+        self.bytes.shrink_to(SPARE_BYTES);
     }
 
     /// Takes all of a later one.
@@ -58,13 +70,10 @@ impl Lot {
         if self.is_empty() {
             std::mem::swap(self, other);
         } else {
-            self.blocks.take_all_of(&mut other.blocks, number(self.places.len()).into());
+            let places = number(self.places.len());
             self.faces.append(&mut other.faces);
             self.places.append(&mut other.places);
-            // Nothing more comes to those that are there.
-            self.last_blocks.resize(self.places.len(), None);
-            self.count += other.count;
-            self.last = self.last.max(other.last);
+            self.take(&other.bytes, &other.events, places);
         }
         other.clear();
     }
@@ -79,46 +88,58 @@ impl Lot {
         let Place { history, room, parties } = there;
         let parties = parties.iter().map(|party| (*party).into()).collect();
         self.places.push(Somewhere { history: (*history).into(), room: (*room).into(), parties });
-        self.last_blocks.push(None);
         number(self.places.len() - 1)
     }
 
-    /// Takes an event, as [`Entry::append_said`] wrote it.
-    #[inline]
-    pub(crate) fn push(&mut self, place: u32, id: u64, said: &[u8]) {
-        let Some(last_block) = self.last_blocks.get_mut(place as usize) else { return };
-        self.count += 1;
-        self.last = self.last.max(EventId::from_bits(id));
-        self.blocks.push(place.into(), last_block, id, said);
+    /// Takes events with the bytes that they are in. Their places come after so many.
+    pub(crate) fn take(&mut self, bytes: &[u8], events: &[Piece], places: u32) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.events.extend(events.iter().map(|Piece { place, id, said }| Piece {
+            place: place + places,
+            id: *id,
+            said: start + said.start..start + said.end,
+        }));
+    }
+
+    fn push(&mut self, Numbered { place, from, whom }: Numbered, entry: Entry<'_>) {
+        let start = self.bytes.len();
+        let entry = Entry { face: from, whom, ..entry };
+        entry.append_said(&mut self.bytes);
+        self.events.push(Piece { place, id: entry.id, said: start..self.bytes.len() });
     }
 
     /// Takes an event as the hub has it.
     pub(crate) fn push_said(&mut self, numbers: &mut Numbers, said: &Said<'_>) {
-        let Numbered { place, from, whom } = numbers.of(said, self, |_| {});
-        self.push(place, said.id(), &said.entry(from, whom).said());
+        let numbered = numbers.of(said, self, |_| {});
+        self.push(numbered, said.entry(numbered.from, numbered.whom));
     }
 
     /// Takes an event that was read.
     pub(crate) fn push_record(&mut self, numbers: &mut Numbers, record: &Record<'_>) {
-        let Numbered { place, from, whom } = numbers.of_record(record, self);
-        let entry = Entry { face: from, whom, ..record.entry.clone() };
-        self.push(place, entry.id, &entry.said());
+        let numbered = numbers.of_record(record, self);
+        self.push(numbered, record.entry.clone());
     }
 
     /// Enters it, in a transaction. Nothing up to the last needs to be looked for in the log then.
     pub(crate) fn enter(
-        &mut self,
+        &self,
         change: &Connection,
         known: &mut Known,
+        blocks: &mut Blocks,
         expiry: &mut Expiry,
     ) -> Result<()> {
-        if self.is_empty() {
-            return Ok(());
+        let Some(newest) = self.events.iter().map(|event| event.id).max() else { return Ok(()) };
+        blocks.clear();
+        let mut last_blocks = vec![None; self.places.len()];
+        for Piece { place, id, said } in &self.events {
+            if let (Some(last), Some(said)) =
+                (last_blocks.get_mut(*place as usize), self.bytes.get(said.clone()))
+            {
+                blocks.push((*place).into(), last, *id, said);
+            }
         }
-        self.renumber(known)?;
-        for (number, look) in &self.faces {
-            known.see_to_face(change, *number, look)?;
-        }
+        self.enter_faces(change, known, blocks)?;
         let mut histories = Vec::with_capacity(self.places.len());
         for Somewhere { history, room, parties } in &self.places {
             histories.push((known.history(change, history, room, parties)?, !room.is_empty()));
@@ -127,29 +148,31 @@ impl Lot {
             let place = usize::try_from(place).ok().and_then(|place| histories.get(place));
             place.copied().ok_or(rusqlite::Error::InvalidQuery)
         };
-        for (place, count) in self.blocks.counts() {
+        for (place, count) in blocks.counts() {
             let (history, is_room) = of(place)?;
             if is_room {
                 expiry.note(history, count as usize);
             }
         }
-        self.blocks.enter(change, |place| Ok(of(place)?.0))?;
+        blocks.enter(change, |place| Ok(of(place)?.0))?;
         let mut note =
             change.prepare_cached("UPDATE note SET value = max(value, ?1) WHERE key = 'entered_upto'")?;
-        note.execute([self.last.bits().cast_signed()])?;
+        note.execute([newest.cast_signed()])?;
         Ok(())
     }
 
-    /// Whoever has a number of somebody who was erased meanwhile gets another.
-    fn renumber(&mut self, known: &Known) -> Result<()> {
+    /// Enters who is not there. Whoever has a number of somebody who was erased meanwhile gets another.
+    fn enter_faces(&self, change: &Connection, known: &mut Known, blocks: &mut Blocks) -> Result<()> {
         let mut others = FxHashMap::default();
-        for (number, _) in &mut self.faces {
-            if known.is_retired(*number) {
-                *number = *others.entry(*number).or_insert_with(|| known.new_face());
+        for (number, look) in &self.faces {
+            let mut number = *number;
+            if known.is_retired(number) {
+                number = *others.entry(number).or_insert_with(|| known.new_face());
             }
+            known.see_to_face(change, number, look)?;
         }
         if !others.is_empty() {
-            self.blocks.renumber(|face| others.get(&face).copied().unwrap_or(face))?;
+            blocks.renumber(|face| others.get(&face).copied().unwrap_or(face))?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::accounts;
 use crate::bans;
-use crate::block;
+use crate::block::{self, Blocks};
 use crate::commit_log;
 use crate::expire::Expiry;
 use crate::invitations;
@@ -57,6 +57,7 @@ pub struct Writer {
     numbers: Numbers,
     /// What is kept without the log, on its way.
     lot: Lot,
+    blocks: Blocks,
     pub(crate) expiry: Expiry,
     /// Held for as long as the writer is there.
     _lock: Lock,
@@ -72,8 +73,9 @@ impl Writer {
         let path = folder.join(FILE_NAME);
         let db = schema::open(&path, durability)?;
         let known = Known::of(&db).map_err(|error| StoreError::at(&path, error))?;
-        let (numbers, lot, expiry) = (Numbers::new(known.face_numbers()), Lot::default(), Expiry::default());
-        let mut writer = Self { db, path, durability, known, numbers, lot, expiry, _lock: lock };
+        let (lot, blocks, expiry) = (Lot::default(), Blocks::default(), Expiry::default());
+        let numbers = Numbers::new(known.face_numbers());
+        let mut writer = Self { db, path, durability, known, numbers, lot, blocks, expiry, _lock: lock };
         writer.enter_what_is_left(folder)?;
         let boot = writer.boot().map_err(|error| StoreError::at(&writer.path, error))?;
         Ok((writer, boot))
@@ -112,7 +114,7 @@ impl Writer {
         commit_log::read(folder, number, upto, |record| left.push_record(numbers, record))?;
         numbers.begin_lot();
         if !left.is_empty() {
-            self.enter(&mut left, [])?;
+            self.enter(&left, [])?;
             tracing::info!(count = left.len(), "entered what the last run had kept in its log");
         }
         Ok(())
@@ -155,7 +157,7 @@ impl Writer {
     /// # Errors
     /// As the disk has it. Trying again later may help.
     pub fn keep<'k>(&mut self, batch: impl IntoIterator<Item = &'k Kept>) -> Result<(), StoreError> {
-        self.enter(&mut Lot::default(), batch)
+        self.enter(&Lot::default(), batch)
     }
 
     /// Enters what is in the log and keeps a batch that came after it: all of it, or nothing.
@@ -164,24 +166,24 @@ impl Writer {
     /// As the disk has it. Trying again later may help.
     pub fn enter<'k>(
         &mut self,
-        logged: &mut Lot,
+        logged: &Lot,
         batch: impl IntoIterator<Item = &'k Kept>,
     ) -> Result<(), StoreError> {
-        let Self { db, known, numbers, lot, expiry, .. } = self;
+        let Self { db, known, numbers, lot, blocks, expiry, .. } = self;
         let done = all_or_nothing(db, |change| {
-            logged.enter(change, known, expiry)?;
+            logged.enter(change, known, blocks, expiry)?;
             for kept in batch {
                 if let Some(said) = Said::of_kept(kept) {
                     lot.push_said(numbers, &said);
                     continue;
                 }
                 // It changes what is there, and that has to be there.
-                lot.enter(change, known, expiry)?;
+                lot.enter(change, known, blocks, expiry)?;
                 lot.clear();
                 numbers.begin_lot();
                 change_by(change, known, kept)?;
             }
-            lot.enter(change, known, expiry)
+            lot.enter(change, known, blocks, expiry)
         });
         lot.clear();
         numbers.begin_lot();
