@@ -1,7 +1,8 @@
 //! The load generator, once or several times at once.
 
 use std::path::Path;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -13,6 +14,10 @@ use crate::sh::Outcome;
 
 /// How long a work may take beside the seconds it was given: a server that takes longer isn't waited for.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How long a load has the machine when several take turns: long beside what it costs to change, and short beside what a
+/// machine's speed takes to change.
+const TURN: Duration = Duration::from_millis(150);
 
 /// How long, in seconds, several loads talk before they measure and after it: all of them talk while any measures, if
 /// none begins later than another by more.
@@ -38,16 +43,13 @@ impl Load {
         rate: Option<u64>,
         folder: &Path,
     ) -> Outcome<Value> {
-        let told = work.arguments(server).into_iter().map(str::to_owned);
-        let mut arguments: Vec<String> = told.collect();
-        arguments.splice(1..1, doors.0.iter().map(Door::url));
+        let mut arguments = arguments(work, server, doors, running);
         if work.timed {
             arguments.extend(["--seconds".to_owned(), self.seconds.to_string()]);
         }
         if let Some(rate) = rate {
             arguments.extend(["--rate".to_owned(), rate.to_string()]);
         }
-        arguments.extend(["--json".to_owned(), "--pid".to_owned(), running.id().to_string()]);
         let patience = PATIENCE + Duration::from_secs(self.seconds.into());
         if work.rooms.is_empty() {
             return what_it_says(start(&arguments, None, folder)?, patience);
@@ -56,6 +58,74 @@ impl Load {
         let loads = loads.collect::<Outcome<Vec<_>>>()?;
         together(loads.into_iter().map(|load| what_it_says(load, patience)).collect::<Outcome<_>>()?)
     }
+
+    /// Puts the load of a work on several servers at once, which take short turns: whatever the machine does meanwhile, it
+    /// does to all of them. What each load says, without what the turns make senseless.
+    pub(super) fn by_turns(
+        &self,
+        work: &Work,
+        servers: &[(Server, Doors, Running)],
+        folder: &Path,
+    ) -> Vec<Outcome<Value>> {
+        let all = u32::try_from(servers.len()).unwrap_or(u32::MAX);
+        let (seconds, warmup) = ((self.seconds * all).to_string(), all.to_string());
+        let start = |(server, doors, running): &(Server, Doors, Running)| {
+            let mut load = confined(core(), false);
+            load.arg(built("polylogue")).arg("load").args(arguments(work, *server, doors, running));
+            load.args(["--seconds", &seconds, "--warmup", &warmup]);
+            let load = Running::spawn(&format!("load-{}", server.name()), load, folder)?;
+            load.pause()?;
+            Ok(load)
+        };
+        let mut loads: Vec<Outcome<Running>> = servers.iter().map(start).collect();
+        let until = Instant::now() + PATIENCE + Duration::from_secs((self.seconds * all).into());
+        loop {
+            let mut goes_on = false;
+            for load in &mut loads {
+                let turn = load.as_mut().map_err(|error| error.clone()).and_then(take_turn);
+                match turn {
+                    Ok(has_more) => goes_on |= has_more,
+                    Err(error) => *load = Err(error),
+                }
+            }
+            if !goes_on || Instant::now() > until {
+                break;
+            }
+        }
+        loads.into_iter().map(|load| load.and_then(what_it_said).map(without_times)).collect()
+    }
+}
+
+/// What a load is told about a server, but for how long.
+fn arguments(work: &Work, server: Server, doors: &Doors, running: &Running) -> Vec<String> {
+    let mut arguments: Vec<String> = work.arguments(server).into_iter().map(str::to_owned).collect();
+    arguments.splice(1..1, doors.0.iter().map(Door::url));
+    arguments.extend(["--json".to_owned(), "--pid".to_owned(), running.id().to_string()]);
+    arguments
+}
+
+/// Lets a load go on for a turn; whether it isn't done.
+fn take_turn(load: &mut Running) -> Outcome<bool> {
+    if load.has_ended()?.is_some() {
+        return Ok(false);
+    }
+    load.go_on()?;
+    sleep(TURN);
+    if load.has_ended()?.is_some() {
+        return Ok(false);
+    }
+    load.pause()?;
+    Ok(true)
+}
+
+/// Time stood still in between.
+fn without_times(mut said: Value) -> Value {
+    if let Some(said) = said.as_object_mut() {
+        for senseless in ["latency_us", "per_second"] {
+            said.remove(senseless);
+        }
+    }
+    said
 }
 
 /// Starts a load: alone and on its own core, or as one of several, each in a room.
@@ -71,6 +141,10 @@ fn start(arguments: &[String], room: Option<&str>, folder: &Path) -> Outcome<Run
 /// What a load says at its end.
 fn what_it_says(mut load: Running, patience: Duration) -> Outcome<Value> {
     load.wait(patience)?;
+    what_it_said(load)
+}
+
+fn what_it_said(load: Running) -> Outcome<Value> {
     let words = load.words();
     // It may have had something to say before.
     let object = words.find("\n{").map_or(0, |at| at + 1);

@@ -40,7 +40,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         }
     }
     sh::run(&mut cargo(["build", "--release", "--package", "polylogue", "--package", "polylogue-floor"]))?;
-    let folder = Folder::make()?;
+    let name = format!("polylogue-bench-{}", std::process::id());
+    let folder = Folder::make(std::env::temp_dir().join(name))?;
     let bench = Bench { options: &options, folder: &folder.0, load: Load::new(options.seconds) };
     let results = bench.run()?;
     let report = Report { options: &options, results: &results }.text()?;
@@ -70,9 +71,13 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn run(&self) -> Outcome<Results> {
         let mut results = Results::default();
-        let works: Vec<&Work> = WORKS.iter().filter(|work| self.options.wants_work(work)).collect();
+        let works: Vec<&'static Work> = WORKS.iter().filter(|work| self.options.wants_work(work)).collect();
         for round in 1..=self.options.rounds {
             for work in &works {
+                if self.options.by_turns {
+                    self.measure_by_turns(round, work, &mut results);
+                    continue;
+                }
                 for server in work.servers().filter(|server| self.options.wants_server(*server)) {
                     if !server.is_installed() || results.has_failed(work.name, server) {
                         continue;
@@ -90,6 +95,39 @@ impl Bench<'_> {
             }
         }
         Ok(results)
+    }
+
+    /// One work with fresh servers that take turns, if that makes sense of it.
+    fn measure_by_turns(&self, round: u32, work: &'static Work, results: &mut Results) {
+        if !work.timed || !work.rooms.is_empty() || work.half_of.is_some() {
+            return;
+        }
+        let wanted = |server: &Server| self.options.wants_server(*server) && server.is_installed();
+        let mut servers = Vec::new();
+        for server in work.servers().filter(wanted) {
+            if results.has_failed(work.name, server) {
+                continue;
+            }
+            let started = || {
+                let folder = Folder::make(self.folder.join(server.name()))?;
+                let doors = Doors::open(work.protocols)?;
+                let running = Running::start(server, &doors, &folder.0)?;
+                Ok((folder, (server, doors, running)))
+            };
+            match started() {
+                Ok(started) => servers.push(started),
+                Err(error) => results.add(round, work.name, server, Err(error)),
+            }
+        }
+        // The servers end before their folders go.
+        let (folders, servers): (Vec<_>, Vec<_>) = servers.into_iter().unzip();
+        let outcomes = self.load.by_turns(work, &servers, self.folder);
+        for ((server, ..), outcome) in servers.iter().zip(outcomes) {
+            say(&format!("round {round}, {}, {}: {}", work.name, server.name(), results::in_short(&outcome)));
+            results.add(round, work.name, *server, outcome);
+        }
+        drop(servers);
+        drop(folders);
     }
 
     /// One work with a fresh server.
@@ -116,9 +154,8 @@ fn half_rate(results: &Results, full: &str) -> Outcome<u64> {
 struct Folder(PathBuf);
 
 impl Folder {
-    fn make() -> Outcome<Self> {
+    fn make(folder: PathBuf) -> Outcome<Self> {
         use std::os::unix::fs::PermissionsExt as _;
-        let folder = std::env::temp_dir().join(format!("polylogue-bench-{}", std::process::id()));
         // Some servers insist on being somebody who may do less than we may, and write here, too.
         std::fs::create_dir(&folder)
             .and_then(|()| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)))

@@ -94,10 +94,11 @@ impl Report<'_> {
     fn write(&self) -> Result<String, std::fmt::Error> {
         let mut text = ABOUT.to_owned();
         let (rounds, seconds) = (self.options.rounds, self.options.seconds);
+        let turns = if self.options.by_turns { "in short turns" } else { "right after each other" };
         writeln!(
             text,
             "\nMachine: {}. Medians of {rounds} rounds of {seconds} s; a ratio is the \
-         median of the rounds' ratios, each of two that were measured right after each other.",
+         median of the rounds' ratios, each of two that were measured {turns}.",
             machine::in_words()
         )?;
         self.write_lines(&mut text)?;

@@ -86,13 +86,11 @@ pub(super) fn in_short(outcome: &Outcome<Value>) -> String {
         Ok(told) => told,
         Err(error) => return format!("failed: {error}"),
     };
-    let number = |pointer| told.pointer(pointer).and_then(Value::as_f64).unwrap_or_default();
+    let number = |pointer| told.pointer(pointer).and_then(Value::as_f64);
+    let each = number("/server/cpu_us_each").unwrap_or_default();
+    let rate = number("/per_second").map(|rate| format!(", {rate:.0} a second")).unwrap_or_default();
     let faults = faults(told).map(|faults| format!(", {faults}")).unwrap_or_default();
-    format!(
-        "{:.2} µs of CPU each, {:.0} a second{faults}",
-        number("/server/cpu_us_each"),
-        number("/per_second")
-    )
+    format!("{each:.2} µs of CPU each{rate}{faults}")
 }
 
 /// The faults, if there were any.

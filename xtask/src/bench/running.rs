@@ -7,6 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::servers::{Doors, Server};
 use crate::sh::{Outcome, command};
 
@@ -86,7 +88,21 @@ impl Running {
         }
     }
 
-    fn has_ended(&mut self) -> Outcome<Option<ExitStatus>> {
+    /// Stops it until [`Running::go_on`].
+    pub(super) fn pause(&self) -> Outcome {
+        self.send(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub(super) fn go_on(&self) -> Outcome {
+        self.send(Signal::CONT)
+    }
+
+    fn send(&self, signal: Signal) -> Outcome {
+        kill_process(Pid::from_child(&self.child), signal).map_err(|error| format!("{}: {error}", self.name))
+    }
+
+    pub(super) fn has_ended(&mut self) -> Outcome<Option<ExitStatus>> {
         self.child.try_wait().map_err(|error| format!("{} can't be waited for: {error}", self.name))
     }
 
