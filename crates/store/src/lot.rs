@@ -55,6 +55,12 @@ impl Lot {
         self.events.is_empty()
     }
 
+    /// Whether there is nothing of any, not even who was going to be named.
+    #[cfg(test)]
+    pub(crate) fn is_blank(&self) -> bool {
+        self.is_empty() && self.faces.is_empty() && self.places.is_empty() && self.bytes.is_empty()
+    }
+
     /// Forgets them; later ones may use the memory.
     pub fn clear(&mut self) {
         self.faces.clear();

@@ -291,6 +291,17 @@ fn a_batch_that_can_not_be_written_leaves_nothing() {
 }
 
 #[test]
+fn a_log_that_is_never_written_gathers_nothing() {
+    let store = Store::new();
+    let mut log = store.writer.log().unwrap();
+    let _ = log.break_file(&commit_log::paths(store.path())[0]);
+    for number in 1..=3 {
+        let _ = log.append(&talk(number..=number)).unwrap_err();
+        assert!(log.is_blank());
+    }
+}
+
+#[test]
 fn whoever_looks_from_outside_finds_what_is_in_the_log() {
     // No server is there: what was left is entered first.
     let left = Left::with(&[&talk(1..=3)]);
