@@ -15,13 +15,37 @@ use crate::sh::Outcome;
 /// How long a work may take beside the seconds it was given: a server that takes longer isn't waited for.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// How long a load has the machine when several take turns: long beside what it costs to change, and short beside what a
-/// machine's speed takes to change.
-const TURN: Duration = Duration::from_millis(150);
+/// How long a server and its load have the machine when several take turns, at most: long beside what it costs to change,
+/// and short beside what a machine's speed takes to change.
+const TURN: Duration = Duration::from_millis(200);
+
+/// How long all turns may take together: who stands still for a second may take it for rest, and begin with what it does
+/// then.
+const TURNS: Duration = Duration::from_millis(900);
 
 /// How long, in seconds, several loads talk before they measure and after it: all of them talk while any measures, if
 /// none begins later than another by more.
 const APART_MAX: f64 = 1.0;
+
+/// A work that a server does while others stand still.
+pub(super) struct Part {
+    pub(super) work: &'static Work,
+    pub(super) server: Server,
+    pub(super) doors: Doors,
+    pub(super) running: Running,
+}
+
+impl Part {
+    /// What no other part is called.
+    pub(super) fn name(&self) -> String {
+        part_name(self.work, self.server)
+    }
+}
+
+/// What a server's part in a work is called.
+pub(super) fn part_name(work: &Work, server: Server) -> String {
+    format!("{}-{}", work.name, server.name())
+}
 
 /// How the load is started.
 pub(super) struct Load {
@@ -59,31 +83,29 @@ impl Load {
         together(loads.into_iter().map(|load| what_it_says(load, patience)).collect::<Outcome<_>>()?)
     }
 
-    /// Puts the load of a work on several servers at once, which take short turns: whatever the machine does meanwhile, it
-    /// does to all of them. What each load says, without what the turns make senseless.
-    pub(super) fn by_turns(
-        &self,
-        work: &Work,
-        servers: &[(Server, Doors, Running)],
-        folder: &Path,
-    ) -> Vec<Outcome<Value>> {
-        let all = u32::try_from(servers.len()).unwrap_or(u32::MAX);
+    /// Puts loads on several servers, which take short turns with them: whatever the machine does meanwhile, it does to all
+    /// of them. Between its turns a server stands still. What each load says, without what the turns make senseless.
+    pub(super) fn by_turns(&self, parts: &[Part], folder: &Path) -> Vec<Outcome<Value>> {
+        let all = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        let turn = TURN.min(TURNS / all.max(1));
         let (seconds, warmup) = ((self.seconds * all).to_string(), all.to_string());
-        let start = |(server, doors, running): &(Server, Doors, Running)| {
+        let start = |part: &Part| {
+            let Part { work, server, doors, running } = part;
             let mut load = confined(core(), false);
             load.arg(built("polylogue")).arg("load").args(arguments(work, *server, doors, running));
             load.args(["--seconds", &seconds, "--warmup", &warmup]);
-            let load = Running::spawn(&format!("load-{}", server.name()), load, folder)?;
+            let load = Running::spawn(&format!("load-{}", part.name()), load, folder)?;
             load.pause()?;
+            running.pause()?;
             Ok(load)
         };
-        let mut loads: Vec<Outcome<Running>> = servers.iter().map(start).collect();
+        let mut loads: Vec<Outcome<Running>> = parts.iter().map(start).collect();
         let until = Instant::now() + PATIENCE + Duration::from_secs((self.seconds * all).into());
         loop {
             let mut goes_on = false;
-            for load in &mut loads {
-                let turn = load.as_mut().map_err(|error| error.clone()).and_then(take_turn);
-                match turn {
+            for (Part { running, .. }, load) in parts.iter().zip(&mut loads) {
+                let taken = load.as_mut().map_err(|error| error.clone());
+                match taken.and_then(|load| take_turn(running, load, turn)) {
                     Ok(has_more) => goes_on |= has_more,
                     Err(error) => *load = Err(error),
                 }
@@ -104,18 +126,20 @@ fn arguments(work: &Work, server: Server, doors: &Doors, running: &Running) -> V
     arguments
 }
 
-/// Lets a load go on for a turn; whether it isn't done.
-fn take_turn(load: &mut Running) -> Outcome<bool> {
+/// Lets a server and its load go on for a turn; whether they aren't done.
+fn take_turn(server: &Running, load: &mut Running, turn: Duration) -> Outcome<bool> {
     if load.has_ended()?.is_some() {
         return Ok(false);
     }
+    server.go_on()?;
     load.go_on()?;
-    sleep(TURN);
-    if load.has_ended()?.is_some() {
-        return Ok(false);
+    sleep(turn);
+    let has_ended = load.has_ended()?.is_some();
+    if !has_ended {
+        load.pause()?;
     }
-    load.pause()?;
-    Ok(true)
+    server.pause()?;
+    Ok(!has_ended)
 }
 
 /// Time stood still in between.

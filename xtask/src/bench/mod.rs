@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: what Polylogue costs, beside what the kernel asks for the same and beside other servers.
 //!
-//! Servers are on one core, the load is on another. Each work has a fresh server; in each round the servers take
-//! turns, so that a machine that gets slower is slower for all. What is compared is medians over the rounds.
+//! Servers are on one core, the load is on another. Each work has a fresh server. What a delivery costs is measured with
+//! all servers at once, which take short turns, so that a machine that gets slower is slower for all; the rest in one go
+//! each. What is compared is medians over the rounds.
 
 mod load;
 mod machine;
@@ -16,7 +17,7 @@ mod works;
 use std::path::{Path, PathBuf};
 
 use crate::sh::{self, Outcome, cargo, say, target, top};
-use load::Load;
+use load::{Load, Part};
 use options::Options;
 use report::Report;
 use results::Results;
@@ -73,60 +74,59 @@ impl Bench<'_> {
         let mut results = Results::default();
         let works: Vec<&'static Work> = WORKS.iter().filter(|work| self.options.wants_work(work)).collect();
         for round in 1..=self.options.rounds {
-            for work in &works {
-                if self.options.by_turns {
-                    self.measure_by_turns(round, work, &mut results);
-                    continue;
-                }
-                for server in work.servers().filter(|server| self.options.wants_server(*server)) {
-                    if !server.is_installed() || results.has_failed(work.name, server) {
-                        continue;
-                    }
-                    let rate = work.half_of.map(|full| half_rate(&results, full)).transpose();
-                    let outcome = rate.and_then(|rate| self.measure(work, server, rate));
-                    say(&format!(
-                        "round {round}, {}, {}: {}",
-                        work.name,
-                        server.name(),
-                        results::in_short(&outcome)
-                    ));
-                    results.add(round, work.name, server, outcome);
+            for works in works.chunk_by(|work, next| work.turns.is_some() && work.turns == next.turns) {
+                match works {
+                    [work] if work.turns.is_none() => self.measure_alone(round, work, &mut results),
+                    _ => self.measure_by_turns(round, works, &mut results),
                 }
             }
         }
         Ok(results)
     }
 
-    /// One work with fresh servers that take turns, if that makes sense of it.
-    fn measure_by_turns(&self, round: u32, work: &'static Work, results: &mut Results) {
-        if !work.timed || !work.rooms.is_empty() || work.half_of.is_some() {
-            return;
+    /// Who is to do a work, and can.
+    fn servers(&self, work: &'static Work, results: &Results) -> Vec<Server> {
+        let may = |server: &Server| {
+            self.options.wants_server(*server)
+                && server.is_installed()
+                && !results.has_failed(work.name, *server)
+        };
+        work.servers().filter(may).collect()
+    }
+
+    /// One work, each server after the other.
+    fn measure_alone(&self, round: u32, work: &'static Work, results: &mut Results) {
+        for server in self.servers(work, results) {
+            let rate = work.half_of.map(|full| half_rate(results, full)).transpose();
+            let outcome = rate.and_then(|rate| self.measure(work, server, rate));
+            results.tell(round, work.name, server, outcome);
         }
-        let wanted = |server: &Server| self.options.wants_server(*server) && server.is_installed();
-        let mut servers = Vec::new();
-        for server in work.servers().filter(wanted) {
-            if results.has_failed(work.name, server) {
-                continue;
-            }
-            let started = || {
-                let folder = Folder::make(self.folder.join(server.name()))?;
-                let doors = Doors::open(work.protocols)?;
-                let running = Running::start(server, &doors, &folder.0)?;
-                Ok((folder, (server, doors, running)))
-            };
-            match started() {
-                Ok(started) => servers.push(started),
-                Err(error) => results.add(round, work.name, server, Err(error)),
+    }
+
+    /// Works with fresh servers that take turns.
+    fn measure_by_turns(&self, round: u32, works: &[&'static Work], results: &mut Results) {
+        let mut parts = Vec::new();
+        for work in works {
+            for server in self.servers(work, results) {
+                let started = || {
+                    let folder = Folder::make(self.folder.join(load::part_name(work, server)))?;
+                    let doors = Doors::open(work.protocols)?;
+                    let running = Running::start(server, &doors, &folder.0)?;
+                    Ok((folder, Part { work, server, doors, running }))
+                };
+                match started() {
+                    Ok(started) => parts.push(started),
+                    Err(error) => results.tell(round, work.name, server, Err(error)),
+                }
             }
         }
         // The servers end before their folders go.
-        let (folders, servers): (Vec<_>, Vec<_>) = servers.into_iter().unzip();
-        let outcomes = self.load.by_turns(work, &servers, self.folder);
-        for ((server, ..), outcome) in servers.iter().zip(outcomes) {
-            say(&format!("round {round}, {}, {}: {}", work.name, server.name(), results::in_short(&outcome)));
-            results.add(round, work.name, *server, outcome);
+        let (folders, parts): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let outcomes = self.load.by_turns(&parts, self.folder);
+        for (Part { work, server, .. }, outcome) in parts.iter().zip(outcomes) {
+            results.tell(round, work.name, *server, outcome);
         }
-        drop(servers);
+        drop(parts);
         drop(folders);
     }
 

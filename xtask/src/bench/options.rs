@@ -7,7 +7,7 @@ use super::works::{WORKS, Work};
 use crate::sh::Outcome;
 
 const USAGE: &str = "cargo xtask bench [--rounds N] [--seconds S] [--only WORK,…] [--servers NAME,…] \
-                     [--by-turns] [--write] [--json FILE]\n      cargo xtask bench micro [ARGS]";
+                     [--write] [--json FILE]\n      cargo xtask bench micro [ARGS]";
 
 /// The options.
 pub(super) struct Options {
@@ -15,23 +15,14 @@ pub(super) struct Options {
     pub(super) seconds: u32,
     pub(super) only: Vec<String>,
     pub(super) servers: Vec<String>,
-    /// The servers of a work take short turns, and only what they cost is measured.
-    pub(super) by_turns: bool,
     pub(super) write: bool,
     pub(super) json: Option<PathBuf>,
 }
 
 impl Options {
     pub(super) fn read(arguments: &[String]) -> Outcome<Self> {
-        let mut options = Self {
-            rounds: 3,
-            seconds: 5,
-            only: Vec::new(),
-            servers: Vec::new(),
-            by_turns: false,
-            write: false,
-            json: None,
-        };
+        let mut options =
+            Self { rounds: 3, seconds: 5, only: Vec::new(), servers: Vec::new(), write: false, json: None };
         let mut arguments = arguments.iter();
         while let Some(option) = arguments.next() {
             let mut value =
@@ -44,13 +35,9 @@ impl Options {
                     options.servers = known(value()?, "server", Server::ALL.iter().map(|it| it.name()))?;
                 }
                 "--json" => options.json = Some(value()?.into()),
-                "--by-turns" => options.by_turns = true,
                 "--write" => options.write = true,
                 _ => return Err(format!("{option:?} is not an option\nhint: {USAGE}")),
             }
-        }
-        if options.by_turns && options.write {
-            return Err("--by-turns measures less than what --write writes".to_owned());
         }
         Ok(options)
     }
@@ -96,8 +83,6 @@ mod tests {
         assert_eq!(options.only, ["direct-50", "churn"]);
         assert!(read("--rounds 0").is_err_and(|error| error.contains("from 1 to 1000")));
         assert!(read("--only nothing").is_err_and(|error| error.contains("direct-50")));
-        assert!(read("--by-turns").is_ok_and(|options| options.by_turns));
-        assert!(read("--by-turns --write").is_err());
         assert!(read("--servers").is_err_and(|error| error.contains("needs a value")));
     }
 }

@@ -27,6 +27,10 @@ delivery, connection or visit. Texts have 64 bytes. Settings of Polylogue are th
 reactor, and that rooms of more than 100 members don't tell of arrivals, which would have to be waited for. Latencies are
 from writing a message to a member's reading it. The kernel's memory is that of both ends of a connection, which are on this
 machine: sockets, their inodes and open files, and what is in TCP's buffers.
+
+What a delivery costs is measured with all servers of a table's row at once: they and their loads take turns of a fifth of a
+second at most and stand still in between, so that a machine whose speed changes does so to all. Connections, visits and
+latencies would make no sense so, and are measured in one go, one server right after another.
 ";
 
 const PEERS: &str = "
@@ -53,8 +57,7 @@ damage, and reads nothing again. The last column is Polylogue with its store bes
 const OTHERS: &str = "
 ## Other protocols
 
-Fan-out to 100 members, beside the same in IRC, which is measured again right before; `w16` is 16 at once. In `mixed`,
-members speak IRC, rooms, tmp, muca and messenger in equal parts, in `four` the first four of them; `ircs` is IRC in TLS,
+Fan-out to 100 members, beside the same in IRC, all in turns; `w16` is 16 at once. In `mixed`, members speak IRC, rooms, tmp, muca and messenger in equal parts, in `four` the first four of them; `ircs` is IRC in TLS,
 `ircws` over WebSocket. A messenger client acknowledges each message before it is sent the next, and the load sends the
 next message when the slowest member has one: so nothing can share a call in `mixed-w16`, for anybody.
 ";
@@ -75,7 +78,7 @@ const COMMANDS: &str = "
 ## The commands
 
 `cargo xtask bench` starts a fresh server for each of these, and then `polylogue load` with what stands here and
-`--pid PID --json`. Where several talk at once, it does so with `POLYLOGUE_SERVER__THREADS=1` and with 2, and everybody may
+`--pid PID --json`; where servers take turns, with as many times the seconds as there are servers. Where several talk at once, it does so with `POLYLOGUE_SERVER__THREADS=1` and with 2, and everybody may
 use both cores.
 ";
 
@@ -94,11 +97,10 @@ impl Report<'_> {
     fn write(&self) -> Result<String, std::fmt::Error> {
         let mut text = ABOUT.to_owned();
         let (rounds, seconds) = (self.options.rounds, self.options.seconds);
-        let turns = if self.options.by_turns { "in short turns" } else { "right after each other" };
         writeln!(
             text,
             "\nMachine: {}. Medians of {rounds} rounds of {seconds} s; a ratio is the \
-         median of the rounds' ratios, each of two that were measured {turns}.",
+         median of the rounds' ratios.",
             machine::in_words()
         )?;
         self.write_lines(&mut text)?;

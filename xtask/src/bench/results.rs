@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::servers::Server;
-use crate::sh::Outcome;
+use crate::sh::{Outcome, say};
 
 /// What one server did in one round.
 struct Entry {
@@ -22,6 +22,12 @@ impl Results {
         self.0.push(Entry { round, work, server, outcome });
     }
 
+    /// The same, and says it to whoever watches.
+    pub(super) fn tell(&mut self, round: u32, work: &'static str, server: Server, outcome: Outcome<Value>) {
+        say(&format!("round {round}, {work}, {}: {}", server.name(), in_short(&outcome)));
+        self.add(round, work, server, outcome);
+    }
+
     fn of(&self, work: &str, server: Server) -> impl Iterator<Item = &Entry> {
         self.0.iter().filter(move |entry| entry.work == work && entry.server == server)
     }
@@ -38,7 +44,7 @@ impl Results {
     }
 
     /// The median over the rounds of how many times what another told in the same round it was: what is compared was
-    /// measured one right after the other, whatever the machine was like then.
+    /// measured in turns with it, or right after it, whatever the machine was like then.
     pub(super) fn ratio(&self, what: (&str, Server), to: (&str, Server), pointer: &str) -> Option<f64> {
         let told = |entry: &Entry| entry.outcome.as_ref().ok()?.pointer(pointer)?.as_f64();
         let pair = |entry: &Entry| {
@@ -81,7 +87,7 @@ impl Results {
 }
 
 /// A line for whoever watches.
-pub(super) fn in_short(outcome: &Outcome<Value>) -> String {
+fn in_short(outcome: &Outcome<Value>) -> String {
     let told = match outcome {
         Ok(told) => told,
         Err(error) => return format!("failed: {error}"),
