@@ -70,7 +70,7 @@ impl Hub {
             since_ms: None,
             idle_s: None,
         }));
-        for user in self.users.values() {
+        for (_, user) in self.users_by_arrival(|_| true) {
             let origins = user.sessions.iter().filter_map(|id| self.sessions.get(id));
             let before = all.len();
             all.extend(origins.map(|session| self.session_info(now, user, session.origin, true)));
@@ -178,8 +178,8 @@ impl Hub {
             [] => is_meant(user.origin.address),
             sessions => sessions.iter().all(|session| meant.binary_search(session).is_ok()),
         };
-        let users = self.users.iter().filter(|(_, user)| is_all_meant(user));
-        let users: Vec<(UserId, bool)> = users.map(|(id, user)| (*id, user.sessions.is_empty())).collect();
+        let users = self.users_by_arrival(is_all_meant);
+        let users: Vec<(UserId, bool)> = users.map(|(id, user)| (id, user.sessions.is_empty())).collect();
         for (user, without_session) in users {
             count += usize::from(without_session);
             self.end_user(now, user, None, &told, Some(told.clone()), fx);
@@ -258,10 +258,10 @@ impl Hub {
     pub fn broadcast(&mut self, now: Now, text: &str, fx: &mut Vec<Effect>) -> Result<usize, Refusal> {
         let text = Text::new(text.trim(), self.config.text_bytes_max)?;
         let (mut to, mut ring, mut count) = (Vec::new(), Vec::new(), 0);
-        for (user, _) in self.users.iter().filter(|(_, entry)| entry.present) {
-            match self.reach(NOBODY, *user) {
-                Reach::Session => to.extend(self.receiving_sessions(*user)),
-                Reach::Ring => ring.push(*user),
+        for (user, _) in self.users_by_arrival(|user| user.present) {
+            match self.reach(NOBODY, user) {
+                Reach::Session => to.extend(self.receiving_sessions(user)),
+                Reach::Ring => ring.push(user),
                 Reach::Busy(_) => continue,
             }
             count += 1;

@@ -161,14 +161,15 @@ impl Hub {
             return shown(user).into_iter().collect();
         }
         let wanted = pattern(mask);
-        let users = self.users.iter().filter(|(id, user)| {
+        let users = self.users_by_arrival(|user| {
             user.present
-                && (**id == asking.user
+                && (user.card.user() == asking.user
                     || asking.operator
                     || !user.flags.contains(UserFlags::INVISIBLE)
                     || self.share_room(asking.user, user))
+                && means(&wanted, &user.card)
         });
-        users.filter(|(_, user)| means(&wanted, &user.card)).filter_map(|(id, _)| shown(*id)).collect()
+        users.filter_map(|(id, _)| shown(id)).collect()
     }
 
     fn share_room(&self, one: UserId, other: &User) -> bool {

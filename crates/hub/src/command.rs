@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use crate::query::Query;
 use crate::rendezvous::BridgeRequest;
 use crate::{
@@ -342,7 +344,7 @@ pub enum To {
     /// The members of a room from a rank on.
     Ranked(String, Ranks),
     /// One user, by name or handle as the sender's dialect shows it.
-    User(Arc<str>),
+    User(SmolStr),
     /// Some users; those that nobody knows are left out without a word.
     Group(Vec<String>),
     /// The user whose name the text begins with, up to white space (the longest such name if it could be

@@ -202,7 +202,7 @@ impl Hub {
     fn users_of_account(&self, account: &str) -> Vec<UserId> {
         let key = Key::of(account);
         let is = |name: &str| Key::of(name) == key;
-        self.users.iter().filter(|(_, user)| user.card.account().is_some_and(is)).map(|(id, _)| *id).collect()
+        self.users_by_arrival(|user| user.card.account().is_some_and(is)).map(|(id, _)| id).collect()
     }
 
     /// The ranks that a user has in a room by its account.

@@ -192,8 +192,8 @@ impl Hub {
     ) -> Result<Reply, Refusal> {
         let by = self.speaker(from)?;
         self.need(by.user(), Privileges::WALLOPS)?;
-        let wants = self.users.values().filter(|user| user.flags.contains(UserFlags::WALLOPS));
-        let to: Vec<SessionId> = wants.flat_map(|user| user.sessions.iter().copied()).collect();
+        let wants = self.users_by_arrival(|user| user.flags.contains(UserFlags::WALLOPS));
+        let to: Vec<SessionId> = wants.flat_map(|(_, user)| user.sessions.iter().copied()).collect();
         let text = self.phrase(text);
         let event = self.event(now, Kind::Wallops { by: Actor::User(by), text });
         self.deliver_to(Audience::Many(to.into()), event, fx);
@@ -202,8 +202,8 @@ impl Hub {
 
     /// Tells those who run the server something.
     pub fn alert(&mut self, now: Now, text: &str, fx: &mut Vec<Effect>) {
-        let operators = self.users.values().filter(|user| user.flags.contains(UserFlags::OPERATOR));
-        let to: Vec<SessionId> = operators.flat_map(|user| user.sessions.iter().copied()).collect();
+        let operators = self.users_by_arrival(|user| user.flags.contains(UserFlags::OPERATOR));
+        let to: Vec<SessionId> = operators.flat_map(|(_, user)| user.sessions.iter().copied()).collect();
         let text = self.phrase(text);
         let event = self.event(now, Kind::Wallops { by: Actor::Server, text });
         self.deliver_to(Audience::Many(to.into()), event, fx);

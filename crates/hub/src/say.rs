@@ -398,10 +398,11 @@ impl Hub {
         if waits {
             event.set_awaited();
         }
+        let rung = (!ring.is_empty()).then(|| event.clone());
         if !to.sessions().is_empty() {
-            fx.push(Effect::Deliver { to, event: event.clone() });
+            fx.push(Effect::Deliver { to, event });
         }
-        for user in ring {
+        for (user, event) in ring.iter().zip(rung.iter().cycle()) {
             self.ring(now, *user, event.clone(), fx);
         }
         if let (Some(token), false) = (token, waits) {

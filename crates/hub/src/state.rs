@@ -38,8 +38,7 @@ pub struct Hub {
     pub(crate) reserved: [Key; 3],
     /// In boxes, as the users: a map has room for more than is in it.
     pub(crate) sessions: FxHashMap<SessionId, Box<Session>>,
-    /// Ordered by arrival, because ids grow.
-    pub(crate) users: BTreeMap<UserId, Box<User>>,
+    pub(crate) users: FxHashMap<UserId, Box<User>>,
     pub(crate) rooms: FxHashMap<RoomId, Room>,
     pub(crate) room_keys: BTreeMap<Key, RoomId>,
     /// Names that IRC shows of rooms whose own it can't write.
@@ -146,7 +145,7 @@ impl Hub {
             directory: Directory::default(),
             reserved: [&config.server_name, NICKSERV, CHANSERV].map(Key::of),
             sessions: FxHashMap::default(),
-            users: BTreeMap::new(),
+            users: FxHashMap::default(),
             rooms: FxHashMap::default(),
             room_keys: BTreeMap::new(),
             lobby: RoomId(0),
@@ -188,7 +187,24 @@ impl Hub {
 
     /// The users who are present, in order of arrival.
     pub fn present(&self) -> impl Iterator<Item = &Arc<Card>> {
-        self.users.values().filter(|user| user.present).map(|user| &user.card)
+        self.users_by_arrival(|user| user.present).map(|(_, user)| &user.card)
+    }
+
+    /// How many users are present.
+    #[must_use]
+    pub fn present_count(&self) -> usize {
+        self.users.values().filter(|user| user.present).count()
+    }
+
+    /// Some of the users, in order of arrival, which is that of their ids.
+    pub(crate) fn users_by_arrival(
+        &self,
+        wanted: impl Fn(&User) -> bool,
+    ) -> impl Iterator<Item = (UserId, &User)> {
+        let wanted = self.users.iter().filter(|(_, user)| wanted(user));
+        let mut found: Vec<(UserId, &User)> = wanted.map(|(id, user)| (*id, &**user)).collect();
+        found.sort_unstable_by_key(|(id, _)| *id);
+        found.into_iter()
     }
 
     /// How many rooms there are, the lobby included.

@@ -265,14 +265,27 @@ impl Conn {
     /// One call to the session, and what it leaves behind.
     pub(crate) fn call(&mut self, turn: &mut Turn, act: impl FnOnce(&mut dyn Session, Now, &mut Outbox)) {
         let Stage::Session(session) = &mut self.stage else { return };
-        let (now, mut out) = (turn.now, std::mem::take(&mut turn.out));
+        let (now, mut out) = (turn.now, turn.out.take().unwrap_or_default());
         // A fault in one session must not take the others along.
         let fault = catch_unwind(AssertUnwindSafe(|| act(session.as_mut(), now, &mut out))).is_err();
         if fault {
             tracing::error!(peer = %self.peer, dialect = self.kind.as_str(), "a session panicked");
-            out = Outbox::default();
+            *out = Outbox::default();
             self.end("panic", &"a fault of the server", turn);
         }
+        if !out.is_empty() {
+            self.see_to(&mut out, turn);
+        }
+        turn.out = Some(out);
+        self.form = match &self.stage {
+            Stage::Session(session) => session.form(),
+            _ => None,
+        };
+        self.rearm(turn);
+    }
+
+    /// Does what the session leaves to be done.
+    fn see_to(&mut self, out: &mut Outbox, turn: &mut Turn) {
         for line in out.notes.drain(..) {
             tracing::info!("{line}");
         }
@@ -284,12 +297,6 @@ impl Conn {
         if let Some(close) = out.close.take() {
             self.close(&close, turn);
         }
-        turn.out = out;
-        self.form = match &self.stage {
-            Stage::Session(session) => session.form(),
-            _ => None,
-        };
-        self.rearm(turn);
     }
 
     /// Ends the session for one of its own reasons.

@@ -65,7 +65,9 @@ impl Run {
     /// Hands everything out, and forgets it. `conns` are those of reactor `shard`.
     pub(crate) fn hand_out(&mut self, shard: u8, conns: &mut Slab<Box<Conn>>, turn: &mut Turn) {
         let Some(to) = self.to.take() else { return };
-        self.joined.begin(&self.events);
+        if let Audience::Many(_) = to {
+            self.joined.begin(&self.events);
+        }
         for &session in to.sessions().iter().filter(|session| session.shard() == shard) {
             let Some(conn) = find(conns, session).filter(|_| !self.answered.contains(&session)) else {
                 continue;
@@ -124,7 +126,7 @@ struct Joined {
     key: Key,
     /// The whole run for clients of a form.
     whole: Vec<(Carrier, Form, Bytes)>,
-    /// Whose the run's events are, if all of them are messages; else nobody has it in one piece.
+    /// Whose the run's events are, if all of them are messages, and for several; else nobody has it in one piece.
     authors: Option<SmallVec<[SessionId; ANSWERED_MAX]>>,
 }
 
@@ -138,7 +140,6 @@ fn carrier(websocket: Option<&WebSocket>) -> Carrier {
 impl Joined {
     /// A run is to be handed out.
     fn begin(&mut self, events: &[Event]) {
-        self.authors = None;
         if events.iter().all(|event| event.is_message()) {
             let mut authors = SmallVec::new();
             for author in events.iter().filter_map(|event| event.by) {
@@ -154,6 +155,7 @@ impl Joined {
     fn end(&mut self) {
         self.forms.clear();
         self.whole.clear();
+        self.authors = None;
     }
 
     /// The whole run in one piece, if that is all there is to it for a connection.
@@ -179,6 +181,11 @@ impl Joined {
 
     /// What the session has ready for the first of these events and those that follow, and of how many that is.
     fn ready(&mut self, conn: &Conn, session: &dyn Session, events: &[Event]) -> Option<(usize, Bytes)> {
+        if let ([event], None) = (events, &conn.websocket)
+            && let Some([message]) = session.ready(event)
+        {
+            return Some((1, message.clone()));
+        }
         let count = self.look(session, events);
         let events = events.get(..count).filter(|events| !events.is_empty())?;
         Some((count, self.piece(session, events, conn.websocket.as_deref())))

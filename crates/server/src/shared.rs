@@ -270,65 +270,51 @@ impl Shared {
         // Most news are for the reactor itself, and with one reactor all are. Nobody holds one inbox and waits
         // for another but under the hub's lock.
         let mut own = self.inboxes[usize::from(shard)].lock();
+        let is_alone = self.inboxes.len() == 1;
         for effect in fx.drain(..) {
-            let reactors = self.concerned(shard, &effect);
-            touched |= reactors;
-            for other in bits(reactors & !(1 << shard)) {
-                let news = match &effect {
-                    Effect::Deliver { to, event } => News::Deliver { to: to.clone(), event: event.clone() },
-                    Effect::Reply { to, reply } => News::Reply { to: *to, reply: reply.clone() },
-                    Effect::Ring { call, address } => News::Ring { call: *call, address: *address },
-                    Effect::Verify { .. }
-                    | Effect::Derive { .. }
-                    | Effect::Reload
-                    | Effect::Keep(_)
-                    | Effect::Recall { .. } => {
-                        continue;
-                    }
-                };
-                self.inboxes[other].lock().push(news);
-            }
-            if reactors & (1 << shard) != 0 {
-                own.push(match effect {
-                    Effect::Deliver { to, event } => News::Deliver { to, event },
-                    Effect::Reply { to, reply } => News::Reply { to, reply },
-                    Effect::Ring { call, address } => News::Ring { call, address },
-                    Effect::Verify { .. }
-                    | Effect::Derive { .. }
-                    | Effect::Reload
-                    | Effect::Keep(_)
-                    | Effect::Recall { .. } => {
-                        continue;
-                    }
-                });
-                continue;
-            }
-            match effect {
+            let news = match effect {
+                Effect::Deliver { to, event } => News::Deliver { to, event },
+                Effect::Reply { to, reply } => News::Reply { to, reply },
+                Effect::Ring { call, address } => News::Ring { call, address },
+                Effect::Keep(_) | Effect::Recall { .. } => continue,
                 Effect::Verify { session, purpose, name, hash, password } => {
                     self.verifier.push(Work::Check { session, purpose, name, hash, password });
+                    continue;
                 }
                 Effect::Derive { session, password } => {
                     self.verifier.push(Work::Derive { session, password });
+                    continue;
                 }
-                Effect::Reload => self.reload.call(),
-                Effect::Deliver { .. }
-                | Effect::Reply { .. }
-                | Effect::Ring { .. }
-                | Effect::Keep(_)
-                | Effect::Recall { .. } => {}
+                Effect::Reload => {
+                    self.reload.call();
+                    continue;
+                }
+            };
+            if is_alone {
+                touched = 1;
+                own.push(news);
+                continue;
+            }
+            let reactors = self.concerned(shard, &news);
+            touched |= reactors;
+            for other in bits(reactors & !(1 << shard)) {
+                self.inboxes[other].lock().extend(copy(&news));
+            }
+            if reactors & (1 << shard) != 0 {
+                own.push(news);
             }
         }
         touched
     }
 
-    /// The reactors that an effect is for.
-    fn concerned(&self, shard: u8, effect: &Effect) -> u64 {
+    /// The reactors that news are for.
+    fn concerned(&self, shard: u8, news: &News) -> u64 {
         let all = u64::MAX >> (REACTORS_MAX - self.inboxes.len());
-        match effect {
-            Effect::Deliver { to: Audience::One(session), .. } | Effect::Reply { to: session, .. } => {
+        match news {
+            News::Deliver { to: Audience::One(session), .. } | News::Reply { to: session, .. } => {
                 (1 << session.shard()) & all
             }
-            Effect::Deliver { to: Audience::Many(sessions), .. } => {
+            News::Deliver { to: Audience::Many(sessions), .. } => {
                 let mut reactors = 0;
                 for session in sessions.iter() {
                     reactors |= (1 << session.shard()) & all;
@@ -338,12 +324,7 @@ impl Shared {
                 }
                 reactors
             }
-            Effect::Ring { .. } => 1 << shard,
-            Effect::Verify { .. }
-            | Effect::Derive { .. }
-            | Effect::Reload
-            | Effect::Keep(_)
-            | Effect::Recall { .. } => 0,
+            News::Ring { .. } | News::Newcomer(_) => 1 << shard,
         }
     }
 
@@ -449,9 +430,19 @@ impl Shared {
     pub(crate) fn metrics_text(&self) -> String {
         let snapshot = {
             let hub = self.hub();
-            Snapshot { users: hub.present().count(), rooms: hub.room_count(), counts: hub.counts().clone() }
+            Snapshot { users: hub.present_count(), rooms: hub.room_count(), counts: hub.counts().clone() }
         };
         self.metrics.text(&snapshot)
+    }
+}
+
+/// The same news for another reactor. There is but one of a newcomer.
+fn copy(news: &News) -> Option<News> {
+    match news {
+        News::Deliver { to, event } => Some(News::Deliver { to: to.clone(), event: event.clone() }),
+        News::Reply { to, reply } => Some(News::Reply { to: *to, reply: reply.clone() }),
+        News::Ring { call, address } => Some(News::Ring { call: *call, address: *address }),
+        News::Newcomer(_) => None,
     }
 }
 

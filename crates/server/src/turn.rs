@@ -28,7 +28,7 @@ pub(crate) struct Turn {
     /// Storage for what was decrypted.
     pub(crate) text: Vec<u8>,
     /// Storage for the next call to a session.
-    pub(crate) out: Outbox,
+    pub(crate) out: Option<Box<Outbox>>,
 }
 
 impl Turn {
@@ -43,7 +43,7 @@ impl Turn {
             spare: Spare::default(),
             scratch: Scratch::default(),
             text: Vec::new(),
-            out: Outbox::default(),
+            out: None,
         }
     }
 }

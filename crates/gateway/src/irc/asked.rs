@@ -1,8 +1,7 @@
 //! What the session has asked of the hub and will be answered.
 
-use std::sync::Arc;
-
 use hub::MetadataAction;
+use smol_str::SmolStr;
 
 /// What an answer of the hub's is for. Names and channels are as the client wrote them.
 #[derive(Debug)]
@@ -12,7 +11,7 @@ pub(super) enum Asked {
     /// A message to somebody or a channel. `quiet`: it is a NOTICE, which is never answered.
     Say {
         command: &'static str,
-        target: Arc<str>,
+        target: SmolStr,
         quiet: bool,
     },
     /// A TAGMSG.

@@ -252,9 +252,14 @@ impl IrcSession {
     fn on_command(&mut self, cx: &mut Call<'_>, line: &Line<'_>) {
         let mut upper = [0u8; 16];
         let Some(name) = upper.get_mut(..line.command.len()) else { return self.unknown(cx, line) };
-        name.copy_from_slice(line.command.as_bytes());
-        name.make_ascii_uppercase();
-        let name = std::str::from_utf8(name).unwrap_or_default();
+        // Most clients write capitals.
+        let name = if line.command.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            name.copy_from_slice(line.command.as_bytes());
+            name.make_ascii_uppercase();
+            std::str::from_utf8(name).unwrap_or_default()
+        } else {
+            line.command
+        };
         match &self.state {
             State::Registering(_) => self.on_early(cx, name, line),
             State::Active(_) => self.on_late(cx, name, line),

@@ -29,7 +29,8 @@ impl Hub {
         // Most logins are of somebody who isn't here.
         let holder =
             self.directory.holder(name).and_then(|user| self.users.get(&user)).filter(|user| is_own(user));
-        holder.or_else(|| self.users.values().find(|user| is_own(user))).map(|user| user.card.user())
+        let first = || self.users.values().filter(|user| is_own(user)).min_by_key(|user| user.card.user());
+        holder.or_else(first).map(|user| user.card.user())
     }
 
     /// One more session of a user who is here already.

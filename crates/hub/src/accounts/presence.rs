@@ -41,8 +41,8 @@ impl Hub {
         let key = Key::of(account);
         let is_its = |user: &User| user.card.account().is_some_and(|of| Key::of(of) == key);
         let absent = |user: &User| user.card.dialect() == Dialect::Irc && user.sessions.is_empty();
-        let users = self.users.iter().filter(|(_, user)| is_its(user) && absent(user));
-        let users: Vec<UserId> = users.map(|(id, _)| *id).filter(|id| !self.stays(*id)).collect();
+        let users = self.users_by_arrival(|user| is_its(user) && absent(user));
+        let users: Vec<UserId> = users.map(|(id, _)| id).filter(|id| !self.stays(*id)).collect();
         for user in &users {
             self.remove_user(now, *user, NOT_HERE, fx);
         }

@@ -1,6 +1,6 @@
 //! Who has which name, in every dialect's spelling.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::{Dialect, Key, Name, Namespace};
 use crate::{Card, Refusal, UserId};
@@ -36,11 +36,13 @@ impl WireNames {
 
 /// The names in use. A canonical name is legal in most namespaces; only where it isn't, or where somebody has it
 /// already as a derived name, does its user get a wire name of its own.
+///
+/// Every private message looks somebody up here. Names are what clients choose, so they are hashed with a secret.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
-    canonical: BTreeMap<Key, UserId>,
+    canonical: HashMap<Key, UserId>,
     /// By [`Namespace::index`].
-    wire: [BTreeMap<Key, UserId>; Namespace::ALL.len()],
+    wire: [HashMap<Key, UserId>; Namespace::ALL.len()],
 }
 
 impl Directory {
@@ -96,7 +98,7 @@ impl Directory {
     }
 
     /// The wire names of one namespace.
-    fn spelled(&self, space: Namespace) -> &BTreeMap<Key, UserId> {
+    fn spelled(&self, space: Namespace) -> &HashMap<Key, UserId> {
         &self.wire[space.index()]
     }
 
@@ -193,7 +195,7 @@ mod tests {
         let name = Name::new("Ana María").unwrap();
         let names = directory.enter(UserId(1), &name, None, Dialect::Tmp).unwrap();
         directory.leave(&name, &names);
-        assert!(directory.canonical.is_empty() && directory.wire.iter().all(BTreeMap::is_empty));
+        assert!(directory.canonical.is_empty() && directory.wire.iter().all(HashMap::is_empty));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) fn status(shared: &Shared) -> Answered {
     let now = shared.clock.now();
     let (sessions, users, rooms, counts) = {
         let hub = shared.hub();
-        (hub.session_count(), hub.present().count(), hub.room_count(), hub.counts().clone())
+        (hub.session_count(), hub.present_count(), hub.room_count(), hub.counts().clone())
     };
     let listening: Vec<Value> = shared
         .listening
