@@ -13,11 +13,11 @@ use std::thread;
 use rusqlite::{Connection, params};
 
 /// Messages that are entered in one transaction.
-const ENTERED_AT: usize = 4 * 1024;
+const ENTERED_AT: usize = 8 * 1024;
 /// Bytes of a row.
-const ROW_BYTES: usize = 3_900;
+const ROW_BYTES: usize = 16_000;
 /// After so many transactions SQLite's log is moved into its file: about as often as Polylogue does it.
-const CHECKPOINT_EVERY: u32 = 3;
+const CHECKPOINT_EVERY: u32 = 2;
 
 /// A file of what was said, and all that is in it.
 struct Lot {
@@ -80,7 +80,7 @@ impl Keep {
 fn database(path: &Path) -> rusqlite::Result<Connection> {
     let db = Connection::open(path)?;
     // As Polylogue has it.
-    db.pragma_update(None, "page_size", 8 * 1024)?;
+    db.pragma_update(None, "page_size", 16 * 1024)?;
     let _: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     let _: i64 = db.query_row("PRAGMA wal_autocheckpoint = 0", [], |row| row.get(0))?;

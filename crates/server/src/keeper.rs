@@ -35,9 +35,11 @@ const CALM_MAX: usize = 500;
 /// A disk that takes longer is left to a thread.
 const QUICK: Duration = Duration::from_millis(50);
 /// Messages in the log that are enough to enter them: the more at a time, the less each costs.
-const ENTERED_AT: usize = 4 * 1024;
-/// With so many, nothing more is appended before they are entered.
-const LOGGED_MAX: usize = 16 * 1024;
+const ENTERED_AT: usize = 8 * 1024;
+/// Memory that they take that is enough, in bytes.
+const ENTERED_AT_SIZE: usize = 2 * 1024 * 1024;
+/// When it is so many times as much, nothing more is appended before it is entered.
+const LOGGED_MAX: usize = 4;
 /// With less room on the disk everything is kept in the database at once: what the log has must have room there too.
 const ROOM_MIN: u64 = 64 * 1024 * 1024;
 /// Steps of entering words that a search waits for at most, and everybody with it.
@@ -95,7 +97,7 @@ pub(crate) fn keep_at_once(shared: &Shared, shard: u8) {
             Err(TryLockError::Poisoned(held)) => held.into_inner(),
             Err(TryLockError::WouldBlock) => break,
         };
-        let Some(log) = held.as_mut().filter(|log| log.len() < LOGGED_MAX) else { break };
+        let Some(log) = held.as_mut().filter(|log| !is_much(log, LOGGED_MAX)) else { break };
         let turns = journal.take_lot(|turn| !turn.needs_database);
         if turns.is_empty() {
             break;
@@ -118,7 +120,7 @@ pub(crate) fn keep_at_once(shared: &Shared, shard: u8) {
         };
         let left: SmallVec<[_; 8]> = turns.into_iter().map(post).collect();
         journal.done(count, left);
-        if log.len() >= ENTERED_AT {
+        if is_much(log, 1) {
             journal.want_entering();
         }
     }
@@ -168,7 +170,7 @@ impl Keeper {
     /// was nothing to be kept.
     fn try_to_keep(&mut self, log: &mut CommitLog, turns: &[Turn]) -> Option<Result<(), StoreError>> {
         let needs_database = turns.iter().any(|turn| turn.needs_database);
-        let is_behind = !self.sealed.is_empty() || log.len() >= LOGGED_MAX;
+        let is_behind = !self.sealed.is_empty() || is_much(log, LOGGED_MAX);
         if self.is_roomy && !needs_database && !is_behind && log.append(kept(turns)).is_ok() {
             return Some(Ok(()));
         }
@@ -312,6 +314,11 @@ fn cut_off(log: &mut CommitLog) {
     if let Err(error) = log.cut_off() {
         tracing::warn!(%error, "the commit log can't be cut off");
     }
+}
+
+/// Whether there is so many times as much in the log as is enough to enter it.
+fn is_much(log: &CommitLog, times: usize) -> bool {
+    log.len() >= times * ENTERED_AT || log.size() >= times * ENTERED_AT_SIZE
 }
 
 /// Whether something that was said is not to be anywhere any more.

@@ -3,38 +3,81 @@
 //! By hand, because each message passes here, and what postcard itself writes to are bytes that it takes and gives back, or
 //! numbers that are put together elsewhere first: the processor then waits for what was written to arrive in memory.
 
-/// Writes a number.
-#[inline]
-pub(crate) fn number(bytes: &mut Vec<u8>, mut number: u64) {
-    loop {
-        let [low, ..] = number.to_le_bytes();
-        number >>= 7;
-        if number == 0 {
-            return bytes.push(low);
-        }
-        bytes.push(low | 0x80);
+/// Writes behind some bytes. Short things that follow each other are put together in a register, which takes that all of it
+/// is inlined: to make room for each byte in memory takes longer than the rest.
+pub(crate) struct Writer<'b> {
+    bytes: &'b mut Vec<u8>,
+    /// What isn't there yet, the lowest byte first, and how many bits of it.
+    held: u64,
+    bits: u32,
+}
+
+impl<'b> Writer<'b> {
+    #[inline(always)]
+    pub(crate) fn new(bytes: &'b mut Vec<u8>) -> Self {
+        Self { bytes, held: 0, bits: 0 }
     }
-}
 
-/// Writes a number that may be negative.
-#[inline]
-pub(crate) fn signed(bytes: &mut Vec<u8>, signed: i64) {
-    number(bytes, ((signed << 1) ^ (signed >> 63)).cast_unsigned());
-}
+    /// Writes what isn't there yet; how many bytes there are then.
+    #[inline(always)]
+    pub(crate) fn flush(&mut self) -> usize {
+        self.bytes.extend_from_slice(&self.held.to_le_bytes());
+        let unused = size_of::<u64>() - (self.bits / u8::BITS) as usize;
+        self.bytes.truncate(self.bytes.len() - unused);
+        (self.held, self.bits) = (0, 0);
+        self.bytes.len()
+    }
 
-/// Writes a text.
-#[inline]
-pub(crate) fn text(bytes: &mut Vec<u8>, text: &str) {
-    number(bytes, text.len() as u64);
-    bytes.extend_from_slice(text.as_bytes());
-}
+    /// How many bytes there are, with those that are held.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() + (self.bits / u8::BITS) as usize
+    }
 
-/// Writes something that may be missing.
-#[inline]
-pub(crate) fn option<T>(bytes: &mut Vec<u8>, what: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
-    bytes.push(what.is_some().into());
-    if let Some(what) = what {
-        write(bytes, what);
+    /// Writes a byte.
+    #[inline(always)]
+    pub(crate) fn byte(&mut self, byte: u8) {
+        if self.bits == u64::BITS {
+            self.flush();
+        }
+        self.held |= u64::from(byte) << self.bits;
+        self.bits += u8::BITS;
+    }
+
+    /// Writes a number.
+    #[inline(always)]
+    pub(crate) fn number(&mut self, mut number: u64) {
+        loop {
+            let [low, ..] = number.to_le_bytes();
+            number >>= 7;
+            if number == 0 {
+                return self.byte(low);
+            }
+            self.byte(low | 0x80);
+        }
+    }
+
+    /// Writes a number that may be negative.
+    #[inline(always)]
+    pub(crate) fn signed(&mut self, signed: i64) {
+        self.number(((signed << 1) ^ (signed >> 63)).cast_unsigned());
+    }
+
+    /// Writes a text.
+    #[inline(always)]
+    pub(crate) fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.flush();
+        self.bytes.extend_from_slice(text.as_bytes());
+    }
+
+    /// Writes something that may be missing.
+    #[inline(always)]
+    pub(crate) fn option<T>(&mut self, what: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        self.byte(what.is_some().into());
+        if let Some(what) = what {
+            write(self, what);
+        }
     }
 }
 
@@ -51,16 +94,20 @@ mod tests {
         for big in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
             for small in [0, -1, 63, -64, 64, 8_192, i64::MIN, i64::MAX] {
                 for optional in [None, Some(""), Some("+a=b")] {
-                    let mut bytes = Vec::new();
-                    number(&mut bytes, big);
-                    signed(&mut bytes, small);
-                    text(&mut bytes, "hi 👍");
-                    option(&mut bytes, optional, text);
-                    option(&mut bytes, optional.map(|_| small), signed);
+                    let mut bytes = b"before".to_vec();
+                    let mut writer = Writer::new(&mut bytes);
+                    writer.number(big);
+                    writer.signed(small);
+                    writer.text("hi 👍");
+                    writer.option(optional, Writer::text);
+                    writer.option(optional.map(|_| small), Writer::signed);
+                    let len = writer.flush();
+                    assert_eq!(bytes.len(), len);
+                    let bytes = bytes.strip_prefix(b"before").unwrap();
                     let expected = (big, small, "hi 👍", optional, optional.map(|_| small));
                     assert_eq!(bytes, postcard::to_allocvec(&expected).unwrap());
                     let read: (u64, i64, &str, Option<Cow<'_, str>>, Option<i64>) =
-                        postcard::from_bytes(&bytes).unwrap();
+                        postcard::from_bytes(bytes).unwrap();
                     assert_eq!(read, (big, small, "hi 👍", optional.map(Cow::from), optional.map(|_| small)));
                 }
             }

@@ -10,17 +10,21 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension as _, Result, params};
 use serde::{Deserialize, Serialize};
 
-use crate::append;
+use crate::append::Writer;
 use crate::row::kind;
+use crate::schema::PAGE_BYTES;
 
-/// Events of a block at most: to remove some of them may take no longer.
-pub(crate) const EVENTS_MAX: u32 = 50;
-/// With so many bytes a block is full: two fit a page of the database. A longer message has a block of its own.
-const BYTES_MAX: usize = 3_900;
+/// Events of a block at most: who looks for one reads no more.
+const EVENTS_MAX: u32 = 200;
+/// Bytes of a block at most, unless it has but one event: with the rest of its row it has room in one page of the database,
+/// and fills it.
+const BYTES_MAX: usize = PAGE_BYTES as usize - 72;
+/// Bytes of an id in a block at most.
+const ID_MAX: usize = 10;
 /// From the first event of a block to its last, in milliseconds: it ends with its age.
 const SPAN_MAX_MS: u64 = 60_000;
 /// Empty blocks that are kept to be used again.
-const SPARE_MAX: usize = 256;
+const SPARE_MAX: usize = 128;
 /// Blocks that are entered in one go: who shares a core with this is let in between, and doesn't wait for all of them.
 const YIELDS_EVERY: usize = 6;
 /// With more than so many it is behind, and hurries.
@@ -49,15 +53,22 @@ impl Entry<'_> {
     }
 
     /// Writes all but the id: the same in the log and in a block, and it goes from one into the other as it is.
-    #[inline]
-    pub(crate) fn append_said(&self, bytes: &mut Vec<u8>) {
+    #[inline(always)]
+    pub(crate) fn write_said(&self, writer: &mut Writer<'_>) {
         let Self { id: _, kind, face, whom, text, tags, ref seams } = *self;
-        bytes.push(kind);
-        append::signed(bytes, face);
-        append::option(bytes, whom, append::signed);
-        append::text(bytes, text);
-        append::option(bytes, tags, append::text);
-        append::option(bytes, seams.as_deref(), append::text);
+        writer.byte(kind);
+        writer.signed(face);
+        writer.option(whom, Writer::signed);
+        writer.text(text);
+        writer.option(tags, Writer::text);
+        writer.option(seams.as_deref(), Writer::text);
+    }
+
+    /// The same behind some bytes; how many there are then.
+    pub(crate) fn append_said(&self, bytes: &mut Vec<u8>) -> usize {
+        let mut writer = Writer::new(bytes);
+        self.write_said(&mut writer);
+        writer.flush()
     }
 
     /// The same in bytes of its own.
@@ -93,14 +104,16 @@ impl Block {
     fn push(&mut self, id: u64, said: &[u8]) {
         self.last = id;
         self.count += 1;
-        append::number(&mut self.bytes, id - self.first);
+        let mut writer = Writer::new(&mut self.bytes);
+        writer.number(id - self.first);
+        writer.flush();
         self.bytes.extend_from_slice(said);
     }
 
     /// Whether an event of the same history can come next.
-    fn takes(&self, id: u64) -> bool {
+    fn takes(&self, id: u64, said: &[u8]) -> bool {
         let ms = |id| EventId::from_bits(id).unix_ms();
-        let is_full = self.count >= EVENTS_MAX || self.bytes.len() >= BYTES_MAX;
+        let is_full = self.count >= EVENTS_MAX || self.bytes.len() + ID_MAX + said.len() > BYTES_MAX;
         !is_full && id > self.last && ms(id) - ms(self.first) <= SPAN_MAX_MS
     }
 }
@@ -119,7 +132,7 @@ impl Blocks {
     #[inline]
     pub(crate) fn push(&mut self, place: i64, last: &mut Option<u32>, id: u64, said: &[u8]) {
         if let Some(block) = last.and_then(|last| self.all.get_mut(last as usize))
-            && block.takes(id)
+            && block.takes(id, said)
         {
             return block.push(id, said);
         }

@@ -176,6 +176,12 @@ impl CommitLog {
         self.held.len()
     }
 
+    /// How much memory is taken by what waits to be entered, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.held.size()
+    }
+
     /// Whether nothing is waiting to be entered.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use crate::{StoreError, Writer, block};
 
 /// Messages that one step removes at most: nobody may wait long.
-const REMOVED_AT_ONCE: u32 = block::EVENTS_MAX;
+const REMOVED_AT_ONCE: u32 = 50;
 /// Blocks whose messages one step counts at most.
 const COUNTED_AT_ONCE: i64 = 1_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -174,8 +174,13 @@ impl Writer {
                 }
                 found.push(row.get(0)?);
             }
+            let mut left = REMOVED_AT_ONCE;
             for first in found {
-                removed += block::remove(&change, first, |entry| entry.number() < before)?;
+                removed += block::remove(&change, first, |entry| {
+                    let goes = left > 0 && entry.number() < before;
+                    left -= u32::from(goes);
+                    goes
+                })?;
             }
         }
         change.commit()?;

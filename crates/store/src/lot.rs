@@ -49,6 +49,12 @@ impl Lot {
         self.events.len()
     }
 
+    /// How much memory the events take.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len() + self.events.len() * size_of::<Piece>()
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

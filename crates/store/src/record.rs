@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::append;
+use crate::append::Writer;
 use crate::block::Entry;
 use crate::numbers::Numbered;
 use crate::row::kind;
@@ -228,19 +228,22 @@ impl<'r> Said<'r> {
     }
 
     /// What a block has of it.
-    pub(crate) fn entry(&self, face: i64, whom: Option<i64>) -> Entry<'r> {
+    pub(crate) fn entry(&self, face: i64, whom: Option<i64>) -> Entry<'_> {
         let Self { event, kind, text, tags, ref seams, .. } = *self;
-        Entry { id: event.id.bits(), kind, face, whom, text, tags, seams: seams.clone() }
+        let seams = seams.as_deref().map(Cow::Borrowed);
+        Entry { id: event.id.bits(), kind, face, whom, text, tags, seams }
     }
 
     /// Writes [`Line::Event`], its id counted from another; where what a block takes over begins.
     pub(crate) fn append_event(&self, known: Numbered, after: u64, bytes: &mut Vec<u8>) -> usize {
         let entry = self.entry(known.from, known.whom);
-        bytes.push(EVENT);
-        append::number(bytes, known.place.into());
-        append::number(bytes, entry.id.wrapping_sub(after));
-        let said = bytes.len();
-        entry.append_said(bytes);
+        let mut writer = Writer::new(bytes);
+        writer.byte(EVENT);
+        writer.number(known.place.into());
+        writer.number(entry.id.wrapping_sub(after));
+        let said = writer.len();
+        entry.write_said(&mut writer);
+        writer.flush();
         said
     }
 

@@ -32,11 +32,11 @@ const SMALL_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Bytes of a page of a new database: as little as one change writes, and as little as is read. An older database keeps
 /// what it has.
-pub(crate) const PAGE_BYTES: u32 = 8 * 1024;
+pub(crate) const PAGE_BYTES: u32 = 16 * 1024;
 
 /// When the log is so long, the writer itself moves what is in it, and waits for the disk. Before that somebody else
 /// should have done it.
-const LOG_PAGES_MAX: u32 = 8 * 1024;
+const LOG_PAGES_MAX: u32 = 4 * 1024;
 
 /// What kept things survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

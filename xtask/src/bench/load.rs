@@ -19,9 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// and short beside what a machine's speed takes to change.
 const TURN: Duration = Duration::from_millis(200);
 
-/// How long all turns may take together: who stands still for a second may take it for rest, and begin with what it does
+/// How long all turns may take together: who stands still for long may take it for rest, and begin with what it does
 /// then.
-const TURNS: Duration = Duration::from_millis(900);
+const TURNS: Duration = Duration::from_millis(600);
 
 /// How long, in seconds, several loads talk before they measure and after it: all of them talk while any measures, if
 /// none begins later than another by more.

@@ -194,6 +194,18 @@ fn one_file_is_appended_to_while_the_other_is_entered() {
 }
 
 #[test]
+fn what_waits_has_a_size() {
+    let mut log = Store::new().writer.log().unwrap();
+    assert_eq!(log.size(), 0);
+    let (ana, long) = (person("ana"), "x".repeat(4_000));
+    log.append(&[said(1, "den", &ana, &long), said(2, "den", &ana, "short")]).unwrap();
+    assert!((4_000..4_500).contains(&log.size()), "{}", log.size());
+    let mut sealed = Sealed::default();
+    log.seal(&mut sealed);
+    assert_eq!((log.size(), sealed.len()), (0, 2));
+}
+
+#[test]
 fn what_can_not_be_entered_waits() {
     let mut store = Store::new();
     let mut log = store.writer.log().unwrap();
