@@ -309,14 +309,14 @@ impl Hub {
     /// Has a ban kept.
     pub fn keep_ban(&self, ban: &ServerBan, fx: &mut Vec<Effect>) {
         if self.config.keeps {
-            fx.push(Effect::Keep(Kept::Banned(ban.clone())));
+            fx.push(Effect::Keep(Kept::Banned(ban.clone()), None));
         }
     }
 
     /// Has a ban forgotten.
     pub fn forget_ban(&self, net: IpNet, fx: &mut Vec<Effect>) {
         if self.config.keeps {
-            fx.push(Effect::Keep(Kept::Unbanned(net)));
+            fx.push(Effect::Keep(Kept::Unbanned(net), None));
         }
     }
 }

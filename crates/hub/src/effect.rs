@@ -52,8 +52,9 @@ pub enum Effect {
         password: Secret,
     },
     /// Keep something, before what comes after it in the effects of the same call is carried out: whoever is told of
-    /// it may rely on it. If it can't be kept, see [`crate::Hub::not_kept`].
-    Keep(Kept),
+    /// it may rely on it. If it can't be kept, see [`crate::Hub::not_kept`]. If it is a [`Kept::Event`], it may come with
+    /// sessions: they are handed the event then, kept or not.
+    Keep(Kept, Option<Audience>),
     /// Look something up, when everything that was to be kept before is, and answer with
     /// [`crate::Reply::Recalled`].
     Recall {

@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use crate::names::Key;
 use crate::{
-    Account, Card, Effect, Event, EventId, Hub, Invitation, InvitationDigest, KeptRoom, Kind, Name, Presence,
-    RoomCard, RoomName, Scope, ServerBan, Shared, Style, UserId,
+    Account, Audience, Card, Effect, Event, EventId, Hub, Invitation, InvitationDigest, KeptRoom, Kind, Name,
+    Presence, RoomCard, RoomName, Scope, ServerBan, Shared, Style, UserId,
 };
 
 /// Names a history: a room's, or that of a conversation. Whoever keeps it only compares.
@@ -351,25 +351,41 @@ pub enum Recalled {
 }
 
 impl Hub {
-    /// Has an event kept, if it is something that is. `parties` are those of what is said to several people, privately.
-    pub(crate) fn keep(&self, event: &Shared, parties: SmallVec<[Party; 2]>, fx: &mut Vec<Effect>) {
-        if !self.config.keeps {
-            return;
+    /// Hands an event out, unless nobody is there to have it, and has it kept before if it is something that is. `parties`
+    /// are those of what is said to several people, privately.
+    pub(crate) fn keep_and_deliver(
+        &self,
+        to: Audience,
+        event: Shared,
+        parties: SmallVec<[Party; 2]>,
+        fx: &mut Vec<Effect>,
+    ) {
+        match self.whose(&event, parties) {
+            Some(whose) => {
+                let to = Some(to).filter(|to| !to.sessions().is_empty());
+                fx.push(Effect::Keep(Kept::Event { whose, event }, to));
+            }
+            None => self.deliver_to(to, event, fx),
         }
-        // Made where it is to be, once for each message.
-        let mut keep = |whose| fx.push(Effect::Keep(Kept::Event { whose, event: event.clone() }));
+    }
+
+    /// In which history an event is to be kept, if it is.
+    fn whose(&self, event: &Event, parties: SmallVec<[Party; 2]>) -> Option<Whose> {
+        if !self.config.keeps {
+            return None;
+        }
         let scope = match &event.kind {
-            Kind::Message { style: Style::Request { .. }, .. } => return,
+            Kind::Message { style: Style::Request { .. }, .. } => return None,
             Kind::Message { scope, .. } | Kind::Redact { scope, .. } | Kind::Tags { scope, .. } => scope,
-            Kind::Topic { room, .. } => return keep(Whose::Room(self.history_of_room(room))),
-            _ => return,
+            Kind::Topic { room, .. } => return Some(Whose::Room(self.history_of_room(room))),
+            _ => return None,
         };
         match scope {
-            Scope::Private { to: Some(_), .. } => keep(Whose::Pair),
-            Scope::Private { to: None, .. } => keep(Whose::Group(parties.into_vec().into())),
-            Scope::Room(room) => keep(Whose::Room(self.history_of_room(room))),
+            Scope::Private { to: Some(_), .. } => Some(Whose::Pair),
+            Scope::Private { to: None, .. } => Some(Whose::Group(parties.into_vec().into())),
+            Scope::Room(room) => Some(Whose::Room(self.history_of_room(room))),
             // What only some members heard isn't for all who read later.
-            Scope::Ranked { .. } => {}
+            Scope::Ranked { .. } => None,
         }
     }
 

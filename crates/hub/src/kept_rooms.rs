@@ -96,7 +96,7 @@ impl Hub {
     /// Has a room kept as it is now, if it is registered.
     pub(crate) fn keep_room(&self, id: RoomId, fx: &mut Vec<Effect>) {
         if let Some(room) = self.kept_room(id) {
-            fx.push(Effect::Keep(Kept::Room(Box::new(room))));
+            fx.push(Effect::Keep(Kept::Room(Box::new(room)), None));
         }
     }
 
@@ -156,7 +156,7 @@ impl Hub {
             return;
         }
         let name = room.card.name.clone();
-        fx.push(Effect::Keep(Kept::RoomGone(name)));
+        fx.push(Effect::Keep(Kept::RoomGone(name), None));
         self.seal(id, fx);
         self.remove_if_empty(id, fx);
     }

@@ -61,7 +61,7 @@ impl Hub {
             user.sessions.iter().copied().filter(|session| *session != from).collect();
         if let (Some(account), true) = (card.account(), self.config.keeps) {
             let (account, place) = (account.into(), place(target).as_str().into());
-            fx.push(Effect::Keep(Kept::Marker { account, place, read_ms }));
+            fx.push(Effect::Keep(Kept::Marker { account, place, read_ms }, None));
         }
         let event = self.event(now, Kind::Marker { target: target.into(), read_ms });
         self.deliver_to(Audience::Many(others), event, fx);

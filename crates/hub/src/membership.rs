@@ -235,7 +235,7 @@ impl Hub {
         if room.len() == 0 && id != self.lobby && room.registration.is_none() {
             let (card, history, sealed) = (room.card.clone(), room.history.clone(), room.sealed);
             if sealed {
-                fx.push(Effect::Keep(Kept::HistoryEnded { history, at: self.last_event }));
+                fx.push(Effect::Keep(Kept::HistoryEnded { history, at: self.last_event }, None));
             }
             self.rooms.remove(&id);
             self.paced.remove(&id);

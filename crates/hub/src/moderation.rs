@@ -49,9 +49,8 @@ impl Hub {
         let (room, to) = (room.card.clone(), room.audience());
         self.tell_arrival(now, by.user(), id, fx);
         let event = self.event(now, Kind::Topic { by: Actor::User(by), room, topic: text });
-        self.keep(&event, SmallVec::new(), fx);
         self.keep_room(id, fx);
-        self.deliver_to(Audience::Many(to), event, fx);
+        self.keep_and_deliver(Audience::Many(to), event, SmallVec::new(), fx);
         Ok(Reply::Done)
     }
 
@@ -217,10 +216,10 @@ impl Hub {
         let was_registered = room.registration.is_some();
         if self.config.keeps && moved != history {
             self.rename_welcomes((&moved, &history), &name, fx);
-            fx.push(Effect::Keep(Kept::HistoryRenamed { before: moved, after: history, name }));
+            fx.push(Effect::Keep(Kept::HistoryRenamed { before: moved, after: history, name }, None));
         }
         if was_registered {
-            fx.push(Effect::Keep(Kept::RoomGone(before.name.clone())));
+            fx.push(Effect::Keep(Kept::RoomGone(before.name.clone()), None));
             self.keep_room(id, fx);
         }
         self.tell_arrival(now, by.user(), id, fx);
@@ -239,7 +238,7 @@ impl Hub {
         if room.sealed != sealed {
             room.sealed = sealed;
             let (history, name) = (room.history.clone(), room.card.name.clone());
-            fx.push(Effect::Keep(Kept::HistorySealed { history, name, sealed }));
+            fx.push(Effect::Keep(Kept::HistorySealed { history, name, sealed }, None));
         }
     }
 

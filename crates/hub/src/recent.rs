@@ -120,8 +120,7 @@ impl Hub {
         let reason: Option<Arc<str>> =
             reason.filter(|reason| !reason.is_empty()).map(|reason| self.phrase(reason));
         let event = self.event(now, Kind::Redact { by, scope, message: id, reason });
-        self.keep(&event, SmallVec::new(), fx);
-        self.deliver_to(to, event, fx);
+        self.keep_and_deliver(to, event, SmallVec::new(), fx);
         Ok(Reply::Done)
     }
 }

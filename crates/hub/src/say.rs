@@ -141,8 +141,7 @@ impl Hub {
             None => Kind::Tags { from: card, scope, tags: tags.into(), reaction },
         };
         let event = self.event(now, kind);
-        self.keep(&event, SmallVec::new(), fx);
-        self.deliver_to(to, event, fx);
+        self.keep_and_deliver(to, event, SmallVec::new(), fx);
         Ok(Reply::Done)
     }
 
@@ -388,7 +387,6 @@ impl Hub {
         let except = matches!(scope, Scope::Room(_)).then_some(sender);
         let Said { from, card, text, style, tags, seams, token, waits, echo: _ } = said;
         let event = self.event(now, Kind::Message { from: card, scope, text, style, tags, seams });
-        self.keep(&event, parties, fx);
         self.counts.messages += 1;
         self.counts.deliveries += (to.sessions().len() + ring.len()) as u64;
         self.recent.push(&event, self.config.recent_max);
@@ -399,9 +397,7 @@ impl Hub {
             event.set_awaited();
         }
         let rung = (!ring.is_empty()).then(|| event.clone());
-        if !to.sessions().is_empty() {
-            fx.push(Effect::Deliver { to, event });
-        }
+        self.keep_and_deliver(to, event, parties, fx);
         for (user, event) in ring.iter().zip(rung.iter().cycle()) {
             self.ring(now, *user, event.clone(), fx);
         }

@@ -138,7 +138,7 @@ impl Journal {
         let (mut waits, mut needs_database) = (after.is_some(), after.is_some());
         for effect in &*effects {
             match effect {
-                Effect::Keep(kept) => {
+                Effect::Keep(kept, _) => {
                     (waits, needs_database) = (true, needs_database | !CommitLog::takes(kept))
                 }
                 Effect::Recall { .. } => (waits, needs_database) = (true, true),

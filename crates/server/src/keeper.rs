@@ -339,7 +339,7 @@ fn kept(turns: &[Turn]) -> impl Iterator<Item = &Kept> {
 /// What an effect asks to be kept.
 fn as_kept(effect: &Effect) -> Option<&Kept> {
     match effect {
-        Effect::Keep(kept) => Some(kept),
+        Effect::Keep(kept, _) => Some(kept),
         Effect::Deliver { .. }
         | Effect::Reply { .. }
         | Effect::Ring { .. }
@@ -377,7 +377,6 @@ fn take_recalls(effects: &mut Vec<Effect>) -> Vec<(SessionId, Box<Recall>)> {
     let mut recalls = Vec::new();
     for effect in std::mem::take(effects) {
         match effect {
-            Effect::Keep(_) => {}
             Effect::Recall { to, recall } => recalls.push((to, recall)),
             effect => effects.push(effect),
         }
@@ -422,12 +421,12 @@ fn take_back_promises(shared: &Shared, turns: &mut [Turn]) {
         let mut owed: Vec<SessionId> = Vec::new();
         for effect in &mut turn.effects {
             match effect {
-                Effect::Keep(Kept::Event { event, .. }) => {
+                Effect::Keep(Kept::Event { event, .. }, _) => {
                     event.set_not_kept();
                     lost.push(event.id);
                     owed.extend(event.by);
                 }
-                Effect::Keep(Kept::Account { account, before }) => {
+                Effect::Keep(Kept::Account { account, before }, _) => {
                     accounts.push((account.clone(), before.clone()));
                 }
                 Effect::Reply { reply: reply @ Reply::Registered { .. }, .. } => {

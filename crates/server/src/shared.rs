@@ -12,8 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gateway::Settings;
 use hub::{
-    Audience, CallId, Command, Credentials, Dialect, Effect, Hub, Now, Origin, Purpose, Reply, ServerBan,
-    SessionId,
+    Audience, CallId, Command, Credentials, Dialect, Effect, Hub, Kept, Now, Origin, Purpose, Reply,
+    ServerBan, SessionId,
 };
 use rustc_hash::FxHashMap;
 use store::Reader;
@@ -273,10 +273,12 @@ impl Shared {
         let is_alone = self.inboxes.len() == 1;
         for effect in fx.drain(..) {
             let news = match effect {
-                Effect::Deliver { to, event } => News::Deliver { to, event },
+                Effect::Deliver { to, event } | Effect::Keep(Kept::Event { event, .. }, Some(to)) => {
+                    News::Deliver { to, event }
+                }
                 Effect::Reply { to, reply } => News::Reply { to, reply },
                 Effect::Ring { call, address } => News::Ring { call, address },
-                Effect::Keep(_) | Effect::Recall { .. } => continue,
+                Effect::Keep(..) | Effect::Recall { .. } => continue,
                 Effect::Verify { session, purpose, name, hash, password } => {
                     self.verifier.push(Work::Check { session, purpose, name, hash, password });
                     continue;

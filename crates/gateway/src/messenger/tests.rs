@@ -83,7 +83,7 @@ fn an_idle_session_owns_no_buffer() {
             | hub::Effect::Verify { .. }
             | hub::Effect::Derive { .. }
             | hub::Effect::Reload
-            | hub::Effect::Keep(_)
+            | hub::Effect::Keep(..)
             | hub::Effect::Recall { .. } => {
                 unreachable!("nobody is called")
             }

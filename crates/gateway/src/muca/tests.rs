@@ -65,7 +65,7 @@ impl Bench {
                 | Effect::Verify { .. }
                 | Effect::Derive { .. }
                 | Effect::Reload
-                | Effect::Keep(_)
+                | Effect::Keep(..)
                 | Effect::Recall { .. } => {}
             }
         }

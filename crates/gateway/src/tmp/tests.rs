@@ -57,7 +57,7 @@ impl Bench {
                 | Effect::Verify { .. }
                 | Effect::Derive { .. }
                 | Effect::Reload
-                | Effect::Keep(_)
+                | Effect::Keep(..)
                 | Effect::Recall { .. } => {}
             }
         }
@@ -98,7 +98,7 @@ impl Bench {
             | Effect::Verify { .. }
             | Effect::Derive { .. }
             | Effect::Reload
-            | Effect::Keep(_)
+            | Effect::Keep(..)
             | Effect::Recall { .. } => None,
         });
         let style = if bare { Style::Bare } else { Style::Plain };
@@ -114,7 +114,7 @@ impl Bench {
             | Effect::Verify { .. }
             | Effect::Derive { .. }
             | Effect::Reload
-            | Effect::Keep(_)
+            | Effect::Keep(..)
             | Effect::Recall { .. } => None,
         });
         event.unwrap()

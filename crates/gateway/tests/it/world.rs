@@ -321,9 +321,14 @@ impl World {
                     self.carry_out(fx);
                 }
                 Effect::Reload => {}
-                Effect::Keep(kept) => {
+                Effect::Keep(kept, to) => {
                     if let Some(store) = &mut self.store {
                         store.writer.keep([&kept]).unwrap();
+                    }
+                    if let (hub::Kept::Event { event, .. }, Some(to)) = (kept, to) {
+                        for session in to.sessions() {
+                            self.deliver(*session, &event);
+                        }
                     }
                 }
                 Effect::Recall { to, recall } => {

@@ -127,7 +127,7 @@ impl Hub {
             None => self.accounts.seen.remove(&key),
         };
         if before != event {
-            fx.push(Effect::Keep(Kept::Seen { account, device, place, event }));
+            fx.push(Effect::Keep(Kept::Seen { account, device, place, event }, None));
         }
         before
     }

@@ -224,7 +224,7 @@ impl Hub {
         let room = before.room.as_ref().map(HistoryKey::of_room);
         let welcomed = room.filter(|room| self.accounts.welcomes.insert((room.clone(), Key::of(account))));
         if let Some(room) = welcomed.clone() {
-            fx.push(Effect::Keep(Kept::Welcome { account: account.into(), room }));
+            fx.push(Effect::Keep(Kept::Welcome { account: account.into(), room }, None));
         }
         Ok(Used { before, welcomed })
     }
@@ -234,7 +234,7 @@ impl Hub {
         let Used { before, welcomed } = used;
         if let Some(room) = welcomed {
             self.accounts.welcomes.remove(&(room.clone(), Key::of(account)));
-            fx.push(Effect::Keep(Kept::WelcomeGone { account: account.into(), room }));
+            fx.push(Effect::Keep(Kept::WelcomeGone { account: account.into(), room }, None));
         }
         // Somebody else may have used it meanwhile.
         let now = self.accounts.invitations.get(&before.digest).map_or(0, |invitation| invitation.uses);
@@ -242,7 +242,7 @@ impl Hub {
     }
 
     pub(super) fn keep_invitation(&mut self, invitation: Invitation, fx: &mut Vec<Effect>) {
-        fx.push(Effect::Keep(Kept::Invitation(Box::new(invitation.clone()))));
+        fx.push(Effect::Keep(Kept::Invitation(Box::new(invitation.clone())), None));
         self.accounts.invitations.insert(invitation.digest, invitation);
     }
 
@@ -254,7 +254,7 @@ impl Hub {
         self.accounts.invitations.retain(|digest, invitation| {
             let goes = is_meant(invitation);
             if goes {
-                fx.push(Effect::Keep(Kept::InvitationGone(*digest)));
+                fx.push(Effect::Keep(Kept::InvitationGone(*digest), None));
             }
             !goes
         });
@@ -272,7 +272,7 @@ impl Hub {
         let before = self.accounts.welcomes.len();
         self.accounts.welcomes.retain(|(known, _)| known != room);
         if self.accounts.welcomes.len() < before {
-            fx.push(Effect::Keep(Kept::WelcomesGone(room.clone())));
+            fx.push(Effect::Keep(Kept::WelcomesGone(room.clone()), None));
         }
         let is_into = |invitation: &Invitation| {
             let into = invitation.room.as_ref().map(HistoryKey::of_room);

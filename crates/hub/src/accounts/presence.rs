@@ -78,7 +78,7 @@ impl Hub {
             && self.stays(user)
             && let Some(presence) = self.presence(user)
         {
-            fx.push(Effect::Keep(Kept::Presence(Box::new(presence))));
+            fx.push(Effect::Keep(Kept::Presence(Box::new(presence)), None));
         }
     }
 

@@ -127,7 +127,7 @@ impl Hub {
     /// Has an account kept as it is now.
     pub(super) fn keep_account(&mut self, account: Account, fx: &mut Vec<Effect>) {
         let before = self.accounts.get(account.name.as_str()).cloned().map(Box::new);
-        fx.push(Effect::Keep(Kept::Account { account: Box::new(account.clone()), before }));
+        fx.push(Effect::Keep(Kept::Account { account: Box::new(account.clone()), before }, None));
         self.accounts.put(account);
     }
 
@@ -240,7 +240,7 @@ impl Hub {
         let key = Key::of(name);
         let gone = self.accounts.remove(&key).ok_or(Refusal::NoAccount)?;
         self.release_rooms_of(name, fx);
-        fx.push(Effect::Keep(Kept::AccountGone(gone.name.clone())));
+        fx.push(Effect::Keep(Kept::AccountGone(gone.name.clone()), None));
         let its = |invitation: &super::Invitation| invitation.by.as_deref().map(Key::of) == Some(key.clone());
         self.forget_invitations(its, fx);
         for session in self.sessions_of(name) {

@@ -53,7 +53,7 @@ impl Desk {
     /// What is kept since this was last asked, in short.
     fn kept(&mut self) -> Vec<String> {
         let kept = self.fx.drain(..).filter_map(|effect| match effect {
-            Effect::Keep(kept) => Some(kept),
+            Effect::Keep(kept, _) => Some(kept),
             _ => None,
         });
         kept.map(|kept| match kept {
@@ -193,7 +193,7 @@ fn an_account_that_can_not_be_kept_is_as_it_was() {
     let hash = |desk: &Desk| desk.hub.accounts.get("ana").map(|ana| ana.credentials.hash.reveal().to_owned());
     let changes = |desk: &mut Desk| -> Vec<_> {
         let kept = desk.fx.drain(..).filter_map(|effect| match effect {
-            Effect::Keep(Kept::Account { account, before }) => Some((account, before)),
+            Effect::Keep(Kept::Account { account, before }, _) => Some((account, before)),
             _ => None,
         });
         kept.collect()
@@ -376,7 +376,7 @@ proptest! {
             let before = Shelf::of(&desk.hub);
             let taken = take_step(&mut desk, &mut tokens, step, undone);
             for effect in desk.fx.drain(..) {
-                if let Effect::Keep(kept) = effect {
+                if let Effect::Keep(kept, _) = effect {
                     shelf.keep(kept);
                 }
             }

@@ -268,7 +268,7 @@ impl Run {
                 },
                 Effect::Ring { call, .. } => self.calls.push(call),
                 Effect::Verify { .. } | Effect::Derive { .. } => self.passwords.push(fx),
-                Effect::Reload | Effect::Keep(_) | Effect::Recall { .. } => {}
+                Effect::Reload | Effect::Keep(..) | Effect::Recall { .. } => {}
             }
         }
     }
