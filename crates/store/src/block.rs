@@ -26,9 +26,9 @@ const SPAN_MAX_MS: u64 = 60_000;
 /// Empty blocks that are kept to be used again.
 const SPARE_MAX: usize = 128;
 /// Blocks that are entered in one go: who shares a core with this is let in between, and doesn't wait for all of them.
-const YIELDS_EVERY: usize = 6;
+const YIELDS_EVERY: usize = 2;
 /// With more than so many it is behind, and hurries.
-const YIELDS_MAX: usize = 200;
+const YIELDS_MAX: usize = 100;
 
 /// An event as a block has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

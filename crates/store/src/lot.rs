@@ -1,6 +1,7 @@
 //! What is kept and not in the database yet, as the database is going to have it.
 
 use std::ops::Range;
+use std::thread;
 
 use rusqlite::{Connection, Result};
 use rustc_hash::FxHashMap;
@@ -14,6 +15,9 @@ use crate::record::{Place, Record, Said};
 /// Memory that is kept for what comes: events, and bytes.
 const SPARE_EVENTS: usize = 16 * 1024;
 const SPARE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Events that are put into blocks in one go: who shares a core with this is let in between.
+const YIELDS_EVERY: usize = 1024;
 
 /// What was said since somebody last took all of it to enter it.
 #[derive(Debug, Default)]
@@ -144,7 +148,10 @@ impl Lot {
         let Some(newest) = self.events.iter().map(|event| event.id).max() else { return Ok(()) };
         blocks.clear();
         let mut last_blocks = vec![None; self.places.len()];
-        for Piece { place, id, said } in &self.events {
+        for (number, Piece { place, id, said }) in self.events.iter().enumerate() {
+            if number % YIELDS_EVERY == YIELDS_EVERY - 1 {
+                thread::yield_now();
+            }
             if let (Some(last), Some(said)) =
                 (last_blocks.get_mut(*place as usize), self.bytes.get(said.clone()))
             {
