@@ -18,14 +18,13 @@ impl<'b> Writer<'b> {
         Self { bytes, held: 0, bits: 0 }
     }
 
-    /// Writes what isn't there yet; how many bytes there are then.
+    /// Writes what isn't there yet.
     #[inline(always)]
-    pub(crate) fn flush(&mut self) -> usize {
+    pub(crate) fn flush(&mut self) {
         self.bytes.extend_from_slice(&self.held.to_le_bytes());
         let unused = size_of::<u64>() - (self.bits / u8::BITS) as usize;
         self.bytes.truncate(self.bytes.len() - unused);
         (self.held, self.bits) = (0, 0);
-        self.bytes.len()
     }
 
     /// How many bytes there are, with those that are held.
@@ -101,7 +100,8 @@ mod tests {
                     writer.text("hi 👍");
                     writer.option(optional, Writer::text);
                     writer.option(optional.map(|_| small), Writer::signed);
-                    let len = writer.flush();
+                    let len = writer.len();
+                    writer.flush();
                     assert_eq!(bytes.len(), len);
                     let bytes = bytes.strip_prefix(b"before").unwrap();
                     let expected = (big, small, "hi 👍", optional, optional.map(|_| small));

@@ -64,11 +64,11 @@ impl Entry<'_> {
         writer.option(seams.as_deref(), Writer::text);
     }
 
-    /// The same behind some bytes; how many there are then.
-    pub(crate) fn append_said(&self, bytes: &mut Vec<u8>) -> usize {
+    /// The same behind some bytes.
+    pub(crate) fn append_said(&self, bytes: &mut Vec<u8>) {
         let mut writer = Writer::new(bytes);
         self.write_said(&mut writer);
-        writer.flush()
+        writer.flush();
     }
 
     /// The same in bytes of its own.

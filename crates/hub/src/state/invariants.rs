@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use self::steps::{Step, address_of, name, room_name, service_words, step, step_of_accounts, wanted};
 use super::*;
 use crate::{
-    BridgeRequest, CallId, Contact, Dialect, Entrance, Leg, Login, Proof, Say, Secret, Style, To, Token,
+    BridgeRequest, CallId, Contact, Dialect, Entrance, Kept, Leg, Login, Proof, Say, Secret, Style, To, Token,
 };
 
 /// A hub under test, with what the outside would remember.
@@ -248,7 +248,7 @@ impl Run {
     fn take(&mut self, fx: Vec<Effect>) {
         for fx in fx {
             match fx {
-                Effect::Deliver { to, event } => {
+                Effect::Deliver { to, event } | Effect::Keep(Kept::Event { event, .. }, Some(to)) => {
                     for session in to.sessions() {
                         assert!(self.open.contains(session), "an event for a session that isn't open");
                         let last = self.last.insert(*session, event.id);
