@@ -2,16 +2,22 @@
 
 use std::borrow::Cow;
 
+/// More units than any dialect takes for a byte of UTF-8 ([`split`]): muca's `\u0000` are six.
+const UNITS_MAX: usize = 6;
+
 /// Without control characters, but for tab and line feed: nothing that a terminal would obey.
 #[must_use]
 pub fn plain(text: &str) -> Cow<'_, str> {
-    without(text, |c| c.is_control() && !matches!(c, '\t' | '\n'))
+    let drop = |c: char| c.is_control() && !matches!(c, '\t' | '\n');
+    // Most texts are printed ASCII, which is seen faster, and all bytes of it at once.
+    let is_printed = text.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
+    if is_printed || !text.contains(drop) { Cow::Borrowed(text) } else { Cow::Owned(text.replace(drop, "")) }
 }
 
 /// On one line: runs of line breaks become one space, other control characters but tab are dropped.
 #[must_use]
 pub fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\n', '\r']) {
+    if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_none() {
         return plain(text);
     }
     let joined = lines(text).collect::<Vec<_>>().join(" ");
@@ -21,7 +27,14 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
 /// The lines that have something in them, so that no part of a text stands where a line begins unless its
 /// dialect puts the sender's name there again.
 pub fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.split(['\n', '\r']).filter(|line| !line.trim().is_empty())
+    let mut rest = Some(text);
+    let lines = std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr::memchr2(b'\n', b'\r', text.as_bytes()).unwrap_or(text.len());
+        rest = text.get(end + 1..);
+        text.get(..end)
+    });
+    lines.filter(|line| !line.trim().is_empty())
 }
 
 /// Cuts a text into pieces of at most `max` units at word boundaries; `width` says how many units a character
@@ -42,6 +55,9 @@ pub fn split(text: &str, max: usize, width: impl Fn(char) -> usize) -> impl Iter
 
 /// Where the first piece of a text ends and where the next one begins.
 fn cut(text: &str, max: usize, width: &impl Fn(char) -> usize) -> (usize, usize) {
+    if text.len() <= max / UNITS_MAX {
+        return (text.len(), text.len());
+    }
     let mut used = 0;
     let mut blank = None;
     for (at, c) in text.char_indices() {
@@ -61,10 +77,6 @@ fn cut(text: &str, max: usize, width: &impl Fn(char) -> usize) -> (usize, usize)
     (text.len(), text.len())
 }
 
-fn without(text: &str, drop: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if text.contains(&drop) { Cow::Owned(text.replace(drop, "")) } else { Cow::Borrowed(text) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,12 +86,15 @@ mod tests {
     fn terminals_have_nothing_to_obey() {
         assert_eq!(plain("a\u{1b}[2Jb\tc\nd\u{9b}\u{7f}"), "a[2Jb\tc\nd");
         assert!(matches!(plain("plain"), Cow::Borrowed(_)));
+        assert!(matches!(plain("tab\tand\u{e9}\n"), Cow::Borrowed(_)));
     }
 
     #[test]
     fn one_line_forges_none() {
         assert_eq!(one_line("hi\r\n\r\nbob - hello\n"), "hi bob - hello");
         assert_eq!(one_line("hi"), "hi");
+        assert_eq!(lines("\r\na\n\n b\rc\n \n").collect::<Vec<_>>(), ["a", " b", "c"]);
+        assert_eq!(lines("").count(), 0);
     }
 
     #[test]

@@ -50,18 +50,18 @@ pub(crate) struct Conn {
     pub(crate) marked: bool,
     /// The socket takes no more until it says so.
     pub(crate) blocked: bool,
-    /// To be dropped when the turn flushes.
+    /// To be taken out when the turn flushes.
     pub(crate) gone: bool,
     /// Among those that the reactor reads again without being told to.
     pub(crate) unread: bool,
-    /// Among those that the reactor hears when others have been heard.
-    pub(crate) put_off: bool,
     /// There once the peer has begun a TLS handshake.
     pub(crate) tls: Option<Box<Tls>>,
     /// There once the peer has made its connection a WebSocket.
     pub(crate) websocket: Option<Box<WebSocket>>,
     pub(crate) queue: WriteQueue,
     pub(crate) stage: Stage,
+    /// Among those that the reactor hears when others have been heard.
+    pub(crate) put_off: bool,
     /// The connection's own deadline; a session has another.
     pub(crate) deadline: Option<Instant>,
     /// Its entry among the reactor's timers.
@@ -121,6 +121,7 @@ impl Conn {
     ) -> Self {
         let mut conn =
             Self::new(id, socket, peer, Stage::Dialing(call), Kind::Dialect(Dialect::Bridge), turn);
+        conn.blocked = true;
         conn.deadline = Some(turn.now.at + turn.shared.limits.ring);
         conn.rearm(turn);
         conn
@@ -235,7 +236,7 @@ impl Conn {
         let origin = Origin { dialect: Dialect::Bridge, address: self.peer.ip(), secure: false };
         let contact = turn.shared.contact_for_bridge(self.socket.local_addr());
         let session = RingSession::open(turn.shared.settings.clone(), origin, turn.now, contact);
-        self.deadline = None;
+        (self.deadline, self.blocked) = (None, false);
         turn.asks.push(Ask::Open { session: self.id, origin });
         turn.asks.push(Ask::Answered { session: self.id, call });
         self.start(Box::new(session), Dialect::Bridge, turn);
@@ -291,7 +292,12 @@ impl Conn {
         }
         let session = self.id;
         turn.asks.extend(out.commands.drain(..).map(|command| Ask::Command { session, command }));
-        for message in out.wire.drain(..) {
+        // Mostly it is one.
+        if out.wire.len() > 1 {
+            for message in out.wire.drain(..) {
+                self.push_message(message, turn);
+            }
+        } else if let Some(message) = out.wire.pop() {
             self.push_message(message, turn);
         }
         if let Some(close) = out.close.take() {
@@ -329,7 +335,7 @@ impl Conn {
         turn.shared.metrics.closed(self.kind, reason);
         if let Some(websocket) = self.websocket.take() {
             let (header, payload) = ws::close(websocket.close_code);
-            self.push(Some(header), payload, turn);
+            self.push_frame(header, payload, turn);
         }
         let linger = turn.shared.limits.linger;
         let linger = if turn.shared.is_stopping() { linger.min(LINGER_STOPPING) } else { linger };
@@ -383,7 +389,7 @@ impl Conn {
         } else {
             websocket.pinged = true;
             self.deadline = Some(turn.now.at + interval);
-            self.push(Some(ws::ping()), Bytes::new(), turn);
+            self.push_frame(ws::ping(), Bytes::new(), turn);
         }
     }
 

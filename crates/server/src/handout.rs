@@ -24,6 +24,8 @@ const ANSWERED_MAX: usize = 4;
 /// Kinds of bytes that a run is remembered as: what clients differ in is mostly few things.
 const FORMS_MAX: usize = 8;
 
+type Apart = SmallVec<[SessionId; ANSWERED_MAX]>;
+
 /// Events for the same people, and answers in between.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
@@ -32,7 +34,7 @@ pub(crate) struct Run {
     /// Answers, and how many of the events come before each.
     answers: Vec<(usize, SessionId, Option<Reply>)>,
     /// Who is answered.
-    answered: SmallVec<[SessionId; ANSWERED_MAX]>,
+    answered: Apart,
     joined: Joined,
 }
 
@@ -65,19 +67,24 @@ impl Run {
     /// Hands everything out, and forgets it. `conns` are those of reactor `shard`.
     pub(crate) fn hand_out(&mut self, shard: u8, conns: &mut Slab<Box<Conn>>, turn: &mut Turn) {
         let Some(to) = self.to.take() else { return };
-        if let Audience::Many(_) = to {
-            self.joined.begin(&self.events);
-        }
-        for &session in to.sessions().iter().filter(|session| session.shard() == shard) {
-            let Some(conn) = find(conns, session).filter(|_| !self.answered.contains(&session)) else {
+        let answered = std::mem::take(&mut self.answered);
+        let apart = apart(&to, &self.events, &answered);
+        for &session in to.sessions() {
+            if session.shard() != shard {
                 continue;
-            };
-            match self.joined.whole(conn, &self.events) {
-                Some(piece) => conn.push(None, piece, turn),
+            }
+            let Some(conn) = find(conns, session) else { continue };
+            let is_apart = apart.as_ref().is_none_or(|apart| apart.contains(&session));
+            if is_apart && answered.contains(&session) {
+                continue;
+            }
+            let piece = if is_apart { None } else { self.joined.whole(conn, &self.events) };
+            match piece {
+                Some(piece) => conn.push(piece, turn),
                 None => conn.on_events(&self.events, &mut self.joined, turn),
             }
         }
-        for session in std::mem::take(&mut self.answered) {
+        for session in answered {
             let hears = to.sessions().contains(&session);
             if let Some(conn) = find(conns, session) {
                 self.hand_and_answer(conn, hears, turn);
@@ -109,6 +116,21 @@ impl Run {
     }
 }
 
+/// Who isn't simply sent all of the events in one piece: their authors, and who is answered in between. None: nobody is,
+/// because they aren't all messages, or are for one person.
+fn apart(to: &Audience, events: &[Event], answered: &[SessionId]) -> Option<Apart> {
+    if matches!(to, Audience::One(_)) || !events.iter().all(|event| event.is_message()) {
+        return None;
+    }
+    let mut apart = Apart::from_slice(answered);
+    for author in events.iter().filter_map(|event| event.by) {
+        if !apart.contains(&author) {
+            apart.push(author);
+        }
+    }
+    Some(apart)
+}
+
 fn is_same(one: &Audience, other: &Audience) -> bool {
     match (one, other) {
         (Audience::One(one), Audience::One(other)) => one == other,
@@ -126,8 +148,6 @@ struct Joined {
     key: Key,
     /// The whole run for clients of a form.
     whole: Vec<(Carrier, Form, Bytes)>,
-    /// Whose the run's events are, if all of them are messages, and for several; else nobody has it in one piece.
-    authors: Option<SmallVec<[SessionId; ANSWERED_MAX]>>,
 }
 
 /// Where messages stand in memory, and how long they are. They live as long as the run's events, which tells them apart.
@@ -138,37 +158,27 @@ fn carrier(websocket: Option<&WebSocket>) -> Carrier {
 }
 
 impl Joined {
-    /// A run is to be handed out.
-    fn begin(&mut self, events: &[Event]) {
-        if events.iter().all(|event| event.is_message()) {
-            let mut authors = SmallVec::new();
-            for author in events.iter().filter_map(|event| event.by) {
-                if !authors.contains(&author) {
-                    authors.push(author);
-                }
-            }
-            self.authors = Some(authors);
-        }
-    }
-
     /// Forgets the run.
     fn end(&mut self) {
         self.forms.clear();
         self.whole.clear();
-        self.authors = None;
     }
 
     /// The whole run in one piece, if that is all there is to it for a connection.
     fn whole(&mut self, conn: &Conn, events: &[Event]) -> Option<Bytes> {
-        let (form, Stage::Session(session)) = (conn.form?, &conn.stage) else { return None };
-        if self.authors.as_ref()?.contains(&conn.id) {
-            return None;
-        }
+        let form = conn.form?;
         let carrier = carrier(conn.websocket.as_deref());
-        let known = self.whole.iter().find(|(its, known, _)| *its == carrier && *known == form);
-        if let Some((.., piece)) = known {
-            return Some(piece.clone());
+        let known = self.whole.iter().find(|(its, known, _)| *known == form && *its == carrier);
+        match known {
+            Some((.., piece)) => Some(piece.clone()),
+            None => self.make_whole(conn, carrier, form, events),
         }
+    }
+
+    /// The same where nobody has been handed it yet.
+    #[inline(never)]
+    fn make_whole(&mut self, conn: &Conn, carrier: Carrier, form: Form, events: &[Event]) -> Option<Bytes> {
+        let Stage::Session(session) = &conn.stage else { return None };
         // A fault in one session must not take the others along; the calls that follow find it again.
         let made = catch_unwind(AssertUnwindSafe(|| {
             let all = self.look(session.as_ref(), events) == events.len();
@@ -236,7 +246,7 @@ impl Conn {
             let ready = catch_unwind(AssertUnwindSafe(|| joined.ready(self, session.as_ref(), events)));
             let (count, piece) = ready.ok().flatten().unzip();
             match piece {
-                Some(piece) => self.push(None, piece, turn),
+                Some(piece) => self.push(piece, turn),
                 None => self.on_event(first, turn),
             }
             events = events.get(count.unwrap_or(1)..).unwrap_or_default();

@@ -19,7 +19,7 @@ use crate::ws::{self, Failure, Incoming, WebSocket};
 impl Conn {
     /// Reads once; whether there may be more at once.
     pub(crate) fn read(&mut self, buffer: &mut [u8], turn: &mut Turn) -> bool {
-        if self.read_closed || self.gone || matches!(self.stage, Stage::Web(_)) {
+        if self.read_closed || self.gone {
             return false;
         }
         // What is left of earlier TLS records comes before what comes now.
@@ -119,25 +119,26 @@ impl Conn {
         match read_head(head, new, self.pinned.is_none()) {
             Head::Partial => {}
             Head::Refused(answer) => {
-                self.push(None, Bytes::from_static(answer.as_bytes()), turn);
+                self.push(Bytes::from_static(answer.as_bytes()), turn);
                 self.end("bad_request", &"the HTTP request can't be served", turn);
             }
             Head::Web if matches!(turned_away, Some(TurnedAway::Banned(_))) => {
-                self.push(None, Bytes::from_static(FORBIDDEN.as_bytes()), turn);
+                self.push(Bytes::from_static(FORBIDDEN.as_bytes()), turn);
                 self.close(&Close::Banned, turn);
             }
             // A monitor that asks how the server is wants an answer also while it waits for everybody to leave.
             Head::Web if turned_away == Some(TurnedAway::Full) || turn.shared.web.is_full() => {
-                self.push(None, Bytes::from_static(BUSY.as_bytes()), turn);
+                self.push(Bytes::from_static(BUSY.as_bytes()), turn);
                 self.end("server_full", &"too many web requests", turn);
             }
             Head::Web => {
                 self.stage = Stage::Web(std::mem::take(head));
+                self.gone = true;
                 self.mark(turn);
             }
             Head::Upgrade { response, protocol, room, len } => {
                 let frames = head.split_off(len);
-                self.push(None, Bytes::from(response), turn);
+                self.push(Bytes::from(response), turn);
                 let limit = turn.shared.settings.frame_bytes_max;
                 let (dialect, carrier) = match protocol {
                     Protocol::Tmp => (Dialect::Tmp, Carrier::WebSocketText),
@@ -177,7 +178,7 @@ impl Conn {
             }
             Incoming::Ping(payload) => {
                 let (header, payload) = ws::pong(payload);
-                self.push(Some(header), payload, turn);
+                self.push_frame(header, payload, turn);
             }
             Incoming::Pong => {}
             Incoming::Close(code) => self.on_websocket_close(code, turn),

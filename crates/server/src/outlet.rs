@@ -14,21 +14,36 @@ use crate::turn::Turn;
 impl Conn {
     /// Queues a session's message.
     pub(crate) fn push_message(&mut self, message: Bytes, turn: &mut Turn) {
-        let header = self.websocket.as_ref().map(|websocket| websocket.header(message.len()));
-        self.push(header, message, turn);
+        match self.websocket.as_ref().map(|websocket| websocket.header(message.len())) {
+            Some(header) => self.push_frame(header, message, turn),
+            None => self.push(message, turn),
+        }
     }
 
     /// Queues bytes as they are.
-    pub(crate) fn push(&mut self, header: Option<Header>, bytes: Bytes, turn: &mut Turn) {
-        if self.gone {
-            return;
+    #[inline]
+    pub(crate) fn push(&mut self, bytes: Bytes, turn: &mut Turn) {
+        if !self.gone {
+            let before = self.queue.bytes();
+            self.queue.push(bytes, &mut turn.spare);
+            self.on_queued(before, turn);
         }
-        let before = self.waiting();
-        if let Some(header) = header {
+    }
+
+    /// Queues a frame of a WebSocket.
+    pub(crate) fn push_frame(&mut self, header: Header, payload: Bytes, turn: &mut Turn) {
+        if !self.gone {
+            let before = self.queue.bytes();
             self.queue.push_header(header, &mut turn.spare);
+            self.queue.push(payload, &mut turn.spare);
+            self.on_queued(before, turn);
         }
-        self.queue.push(bytes, &mut turn.spare);
-        self.count_queued(before, turn);
+    }
+
+    /// Something was queued behind `before` bytes.
+    #[inline]
+    fn on_queued(&mut self, before: usize, turn: &mut Turn) {
+        turn.tally.queued += (self.queue.bytes() - before) as i64;
         self.mark(turn);
         if self.is_over_limit(turn) {
             self.relieve(turn);
@@ -36,6 +51,7 @@ impl Conn {
     }
 
     /// More waits than may: writes early, and if the peer doesn't take it, gives it up.
+    #[cold]
     fn relieve(&mut self, turn: &mut Turn) {
         self.write(turn);
         if self.is_over_limit(turn) {
@@ -84,7 +100,15 @@ impl Conn {
     pub(crate) fn flush(&mut self, turn: &mut Turn) {
         self.marked = false;
         self.write(turn);
-        if !matches!(self.stage, Stage::Closing) || self.waiting() > 0 || self.gone {
+        if matches!(self.stage, Stage::Closing) {
+            self.finish(turn);
+        }
+    }
+
+    /// Ends a closing connection when all is written.
+    #[cold]
+    fn finish(&mut self, turn: &mut Turn) {
+        if self.waiting() > 0 || self.gone {
             return;
         }
         self.say_goodbye(turn);
@@ -110,31 +134,42 @@ impl Conn {
         }
     }
 
+    /// Writes until all is written or the socket takes no more.
     fn write(&mut self, turn: &mut Turn) {
-        let before = self.waiting();
-        if self.blocked || before == 0 || matches!(self.stage, Stage::Dialing(_)) {
+        if self.blocked {
             return;
         }
-        let queued = self.queue.bytes();
-        let result = self.write_out(turn);
-        let written = match &self.tls {
-            None => queued - self.queue.bytes(),
-            Some(_) => std::mem::take(&mut turn.scratch.sent),
-        };
-        turn.tally.bytes_out += written as u64;
-        self.count_queued(before, turn);
-        match result {
+        match if self.tls.is_some() { self.write_encrypted(turn) } else { self.write_plain(turn) } {
             Ok(blocked) => self.blocked = blocked,
             Err(_) => self.lost(turn),
         }
     }
 
-    /// Writes until all is written or the socket takes no more; whether it takes no more.
-    fn write_out(&mut self, turn: &mut Turn) -> io::Result<bool> {
-        let Some(tls) = &mut self.tls else {
-            let ends = matches!(self.stage, Stage::Closing);
-            let mut socket = if ends { Plain::ending(&self.socket) } else { Plain::new(&self.socket) };
-            return self.queue.write_to(&mut socket, &mut turn.spare);
+    /// Writes as it is; whether the socket takes no more.
+    fn write_plain(&mut self, turn: &mut Turn) -> io::Result<bool> {
+        let before = self.queue.bytes();
+        let ends = matches!(self.stage, Stage::Closing);
+        let mut socket = if ends { Plain::ending(&self.socket) } else { Plain::new(&self.socket) };
+        let result = self.queue.write_to(&mut socket, &mut turn.spare);
+        let written = before - self.queue.bytes();
+        turn.tally.bytes_out += written as u64;
+        turn.tally.queued -= written as i64;
+        result
+    }
+
+    /// Writes as TLS has it; whether the socket takes no more.
+    #[inline(never)]
+    fn write_encrypted(&mut self, turn: &mut Turn) -> io::Result<bool> {
+        let before = self.waiting();
+        let result = self.write_records(turn);
+        turn.tally.bytes_out += std::mem::take(&mut turn.scratch.sent) as u64;
+        self.count_queued(before, turn);
+        result
+    }
+
+    fn write_records(&mut self, turn: &mut Turn) -> io::Result<bool> {
+        let Some(tls) = self.tls.as_mut().filter(|tls| tls.unsent() > 0 || !self.queue.is_empty()) else {
+            return Ok(false);
         };
         let mut writer = tls.writer(&mut self.socket, &mut turn.scratch);
         if !self.queue.is_empty() && self.queue.write_to(&mut writer, &mut turn.spare)? {

@@ -48,6 +48,13 @@ enum Chunk {
     Header(Header),
 }
 
+impl Default for Chunk {
+    /// Nothing.
+    fn default() -> Self {
+        Self::Header(Header::new(&[]))
+    }
+}
+
 impl Chunk {
     fn as_slice(&self) -> &[u8] {
         match self {
@@ -68,21 +75,22 @@ impl Chunk {
 #[derive(Debug, Default)]
 pub(crate) struct Spare(Vec<VecDeque<Chunk>>);
 
-/// What waits to be written.
+/// What waits to be written. In this order in memory, as a connection is.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct WriteQueue {
-    /// Mostly the only one; the others are there only behind it.
-    first: Option<Chunk>,
-    others: VecDeque<Chunk>,
+    /// In all chunks, none of which is empty.
     bytes: usize,
+    /// Mostly the only one; the others are there only behind it.
+    first: Chunk,
+    others: VecDeque<Chunk>,
 }
 
 impl WriteQueue {
     /// Puts a message's shared bytes at the end.
+    #[inline]
     pub(crate) fn push(&mut self, bytes: Bytes, spare: &mut Spare) {
-        if !bytes.is_empty() {
-            self.put(Chunk::Shared(bytes), spare);
-        }
+        self.put(Chunk::Shared(bytes), spare);
     }
 
     /// Puts a transport's own bytes at the end.
@@ -90,12 +98,20 @@ impl WriteQueue {
         self.put(Chunk::Header(header), spare);
     }
 
+    #[inline]
     fn put(&mut self, chunk: Chunk, spare: &mut Spare) {
-        self.bytes += chunk.as_slice().len();
-        if self.first.is_none() {
-            self.first = Some(chunk);
-            return;
+        let len = chunk.as_slice().len();
+        if self.is_empty() {
+            self.first = chunk;
+        } else if len > 0 {
+            self.put_behind(chunk, spare);
         }
+        self.bytes += len;
+    }
+
+    // Apart, because most that is put is alone.
+    #[inline(never)]
+    fn put_behind(&mut self, chunk: Chunk, spare: &mut Spare) {
         if self.others.capacity() == 0 {
             self.others = spare.0.pop().unwrap_or_default();
         }
@@ -103,7 +119,7 @@ impl WriteQueue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.bytes == 0
     }
 
     /// How many bytes wait.
@@ -127,7 +143,7 @@ impl WriteQueue {
     /// # Errors
     /// The socket's, but for "would block" and "interrupted".
     pub(crate) fn write_to(&mut self, socket: &mut impl Write, spare: &mut Spare) -> io::Result<bool> {
-        while self.first.is_some() {
+        while !self.is_empty() {
             let (asked, written) = match self.write_some(socket) {
                 Ok(progress) => progress,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -139,7 +155,7 @@ impl WriteQueue {
             }
             if written == self.bytes && self.others.is_empty() {
                 // Mostly it is one message, and it is gone.
-                (self.first, self.bytes) = (None, 0);
+                (self.first, self.bytes) = (Chunk::default(), 0);
                 break;
             }
             self.advance(written);
@@ -159,11 +175,16 @@ impl WriteQueue {
 
     /// One write: how many bytes it was asked to take and how many it took.
     fn write_some(&self, socket: &mut impl Write) -> io::Result<(usize, usize)> {
-        if let (Some(chunk), true) = (&self.first, self.others.is_empty()) {
-            let slice = chunk.as_slice();
-            return Ok((slice.len(), socket.write(slice)?));
+        if !self.others.is_empty() {
+            return self.write_several(socket);
         }
-        let chunks = self.first.iter().chain(&self.others).take(SLICES_MAX);
+        Ok((self.bytes, socket.write(self.first.as_slice())?))
+    }
+
+    // Apart, because its slices take room on the stack that one message doesn't need.
+    #[inline(never)]
+    fn write_several(&self, socket: &mut impl Write) -> io::Result<(usize, usize)> {
+        let chunks = std::iter::once(&self.first).chain(&self.others).take(SLICES_MAX);
         let slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> =
             chunks.map(|chunk| IoSlice::new(chunk.as_slice())).collect();
         let asked = slices.iter().map(|slice| slice.len()).sum();
@@ -172,14 +193,16 @@ impl WriteQueue {
 
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        while let Some(chunk) = &mut self.first {
-            let len = chunk.as_slice().len();
+        loop {
+            let len = self.first.as_slice().len();
             if written < len {
-                chunk.advance(written);
-                return;
+                return self.first.advance(written);
             }
             written -= len;
-            self.first = self.others.pop_front();
+            self.first = match self.others.pop_front() {
+                Some(next) => next,
+                None => return self.first = Chunk::default(),
+            };
         }
     }
 }

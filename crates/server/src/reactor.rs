@@ -363,7 +363,7 @@ impl Reactor {
         for slot in marked.drain(..) {
             let Some(conn) = self.conns.get_mut(slot) else { continue };
             conn.flush(&mut self.turn);
-            if conn.gone || matches!(conn.stage, Stage::Web(_)) {
+            if conn.gone {
                 self.remove(slot);
             }
         }

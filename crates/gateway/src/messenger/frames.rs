@@ -30,12 +30,7 @@ impl MessengerSession {
                 }
                 self.on_send(&to, &body, out);
             }
-            ClientFrame::Received { misspelled, .. } => {
-                if misspelled {
-                    self.word = SentWord::Sent;
-                }
-                self.on_acknowledgement(now, Verdict::Received, out);
-            }
+            ClientFrame::Received { misspelled, .. } => self.on_received(now, misspelled, out),
             ClientFrame::Error { .. } => self.on_acknowledgement(now, Verdict::Rejected, out),
             ClientFrame::Unregister if self.person.is_some() => {
                 self.push(&ServerFrame::Unregistered);
@@ -102,6 +97,13 @@ impl MessengerSession {
         let text = body.trim_end_matches(['\n', '\r']).to_owned();
         out.command(crate::say(addressee, text, Some(token)));
         self.answers.push(Slot::Send { token, to: to.into() });
+    }
+
+    pub(super) fn on_received(&mut self, now: Now, misspelled: bool, out: &mut Outbox) {
+        if misspelled {
+            self.word = SentWord::Sent;
+        }
+        self.on_acknowledgement(now, Verdict::Received, out);
     }
 
     /// What a receiver says to a FORWARD is never answered: two programs that answer each other's errors with

@@ -109,6 +109,12 @@ impl MessengerSession {
         matches!(self.phase, Phase::Unregistered { .. } | Phase::Registered)
     }
 
+    /// Whether a RECEIVED changes nothing but what may go out next.
+    fn awaits_only_receipts(&self) -> bool {
+        let receives = self.person.as_ref().is_some_and(|person| person.receives);
+        receives && matches!(self.phase, Phase::Registered) && self.answers.is_empty() && !self.ended
+    }
+
     /// Takes the frames that `next` gives, up to a REGISTER that the hub has to decide first: what the frames
     /// behind it mean depends on that.
     fn take_frames(
@@ -226,6 +232,11 @@ impl Session for MessengerSession {
         if !self.is_open() {
             return;
         }
+        if self.awaits_only_receipts()
+            && let Some(misspelled) = self.decoder.receipt(bytes)
+        {
+            return self.on_received(now, misspelled, out);
+        }
         if let Phase::Unregistered { deadline, has_begun } = &mut self.phase
             && !*has_begun
         {
@@ -256,13 +267,13 @@ impl Session for MessengerSession {
         let (habits, framing) = (self.habits, self.decoder.framing());
         let most = self.settings.legacy_bytes_max;
         // It stays, and can still be written to: the protocol has people beside ALL.
-        let kicked = if let Kind::Kick { by: Actor::User(by), .. } = &event.kind {
+        let mine = if let Kind::Kick { by: Actor::User(by), .. } = &event.kind {
             let told = kicked(event, me, SPACE);
             told.map(|(_, text)| Plain { from: by, place: Place::Private { named: 1 }, text: text.into() })
         } else {
-            None
+            invited(event, me, SPACE)
         };
-        if let Some(plain) = kicked.or_else(|| invited(event, me, SPACE)) {
+        if let Some(plain) = mine {
             let parts = wire::forwards(&plain, habits, framing, most);
             return self.outlet.forward(&self.settings, now, event, &parts, out);
         }

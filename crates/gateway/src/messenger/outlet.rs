@@ -4,7 +4,7 @@
 //! message only after a gap, or when the client has shown by its acknowledgement that it has read that one.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hub::{Command, EventId, Now, Shared, Verdict};
@@ -106,8 +106,17 @@ impl Outlet {
         parts: &[Bytes],
         out: &mut Outbox,
     ) {
+        let is_free = self.is_free(now);
         let Some(mail) = &mut self.mail else { return };
         let message = Message { event: event.id, is_awaited: event.is_awaited() };
+        if let [whole] = parts
+            && is_free
+            && mail.is_idle()
+        {
+            mail.send(Forward { bytes: whole.clone(), completes: Some(message) }, settings, now, out);
+            self.free_at = Some(now.at + settings.messenger_gap);
+            return;
+        }
         for (index, part) in parts.iter().enumerate() {
             mail.queued_bytes += part.len();
             let completes = (index + 1 == parts.len()).then_some(message);
@@ -165,42 +174,59 @@ impl Outlet {
         }
     }
 
+    /// Whether a message may go out, as far as the one before it is concerned.
+    fn is_free(&self, now: Now) -> bool {
+        self.free_at.is_none_or(|at| at <= now.at)
+    }
+
+    /// Sends what may go out of what waits.
     fn pump(&mut self, settings: &Settings, now: Now, out: &mut Outbox) {
-        let Some(mail) = &mut self.mail else { return };
-        let gap: Duration = settings.messenger_gap;
-        while self.free_at.is_none_or(|at| at <= now.at) {
-            let bytes = if let Some(answer) = mail.answers.pop_front() {
-                answer
+        while self.is_free(now) {
+            let Some(mail) = &mut self.mail else { return };
+            if let Some(answer) = mail.answers.pop_front() {
+                mail.queued_bytes -= answer.len();
+                out.send(answer);
+            } else if mail.awaited.is_none()
+                && let Some(forward) = mail.forwards.pop_front()
+            {
+                mail.queued_bytes -= forward.bytes.len();
+                mail.send(forward, settings, now, out);
             } else {
-                match mail.forwards.front() {
-                    Some(_) if mail.awaited.is_none() => {}
-                    _ => break,
-                }
-                let Some(Forward { bytes, completes }) = mail.forwards.pop_front() else { break };
-                if mail.acknowledges {
-                    mail.awaited = Some(Awaited { completes, until: now.at + settings.messenger_receipt });
-                } else {
-                    mail.complete(completes, out);
-                }
-                bytes
-            };
-            mail.queued_bytes -= bytes.len();
-            out.send(bytes);
-            self.free_at = Some(now.at + gap);
+                break;
+            }
+            self.free_at = Some(now.at + settings.messenger_gap);
         }
+        let Some(mail) = &mut self.mail else { return };
         if mail.queued_bytes > settings.queue_bytes_max {
             out.close(Close::SlowReader { queued: mail.queued_bytes });
         }
-        if mail.answers.is_empty() {
+        // Drained, they own no memory.
+        if mail.answers.is_empty() && mail.answers.capacity() > 0 {
             mail.answers = VecDeque::new();
         }
-        if mail.forwards.is_empty() {
+        if mail.forwards.is_empty() && mail.forwards.capacity() > 0 {
             mail.forwards = VecDeque::new();
         }
     }
 }
 
 impl Mail {
+    /// Whether nothing waits, neither here nor for the client.
+    fn is_idle(&self) -> bool {
+        self.awaited.is_none() && self.answers.is_empty() && self.forwards.is_empty()
+    }
+
+    /// Sends a FORWARD.
+    fn send(&mut self, forward: Forward, settings: &Settings, now: Now, out: &mut Outbox) {
+        let Forward { bytes, completes } = forward;
+        if self.acknowledges {
+            self.awaited = Some(Awaited { completes, until: now.at + settings.messenger_receipt });
+        } else {
+            self.complete(completes, out);
+        }
+        out.send(bytes);
+    }
+
     /// A part has been served; if it was the last one, its sender is told.
     fn complete(&mut self, completes: Option<Message>, out: &mut Outbox) {
         let Some(Message { event, is_awaited }) = completes else { return };

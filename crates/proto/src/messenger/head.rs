@@ -55,13 +55,10 @@ pub(super) fn split_word(line: &[u8]) -> (&[u8], &[u8]) {
 
 /// The verb that a line begins with, and what follows it. Acknowledgements are told by their beginning alone.
 pub(super) fn verb(line: &[u8]) -> Option<(Verb, &[u8])> {
-    let (word, rest) = split_word(line);
-    WORDS.into_iter().find_map(|(spelled, verb)| match verb {
-        Verb::Received { .. } => {
-            starts_with(line, spelled).then(|| (verb, line.get(spelled.len()..).unwrap_or_default()))
-        }
-        _ => word.eq_ignore_ascii_case(spelled).then_some((verb, rest)),
-    })
+    let (spelled, verb) = WORDS.into_iter().find(|(spelled, _)| starts_with(line, spelled))?;
+    let rest = line.get(spelled.len()..).unwrap_or_default();
+    let ends = matches!(verb, Verb::Received { .. }) || rest.first().is_none_or(|next| is_blank(*next));
+    ends.then_some((verb, rest))
 }
 
 /// Whether more bytes could make a verb of these.

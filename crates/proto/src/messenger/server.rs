@@ -52,6 +52,27 @@ impl Decoder {
         }
     }
 
+    /// Whether `bytes` are a RECEIVED, as nearly all clients write it, and nothing else while nothing waits; and if so,
+    /// whether it is misspelled. Then they are not to be fed. That is nearly all that most connections ever say, and so
+    /// it is read where it is.
+    pub fn receipt(&mut self, bytes: &[u8]) -> Option<bool> {
+        if self.framing != Some(Framing::Bare) || !self.is_empty() || self.failed.is_some() {
+            return None;
+        }
+        let misspelled = match bytes.get(..8)? {
+            b"RECEIVED" => false,
+            b"RECIEVED" => true,
+            _ => return None,
+        };
+        let (line, rest) = bytes.split_at_checked(memchr::memchr(b'\n', bytes)?)?;
+        let is_all = rest.iter().all(|byte| *byte == b'\n' || head::is_blank(*byte));
+        if !is_all || line.len() > self.bytes_max {
+            return None;
+        }
+        self.after_body = false;
+        Some(misspelled)
+    }
+
     /// The next frame; `Ok(None)`: feed more. A fatal error repeats; after any other go on.
     ///
     /// # Errors

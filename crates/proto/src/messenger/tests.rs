@@ -301,8 +301,62 @@ fn server_frame() -> impl Strategy<Value = ServerFrame> {
     ]
 }
 
+/// Acknowledgements, and what may be taken for one.
+fn acknowledgement() -> impl Strategy<Value = String> {
+    let word = prop_oneof![Just("RECEIVED"), Just("recieved"), Just("RECEIVE"), Just("SEND")];
+    let end = prop_oneof![Just("\n\n"), Just("\n"), Just("\r\n \r\n"), Just(""), Just("\n\nERROR 103\n")];
+    ("[ \n]{0,1}", word, "[ bo]{0,4}", end)
+        .prop_map(|(start, word, name, end)| format!("{start}{word}{name}{end}"))
+}
+
+/// Decoders that have read the same, before which nothing waits.
+fn drained() -> impl Strategy<Value = [Decoder; 2]> {
+    let read =
+        vec!["", "REGISTER TORECV bob\n\n", "SEND bob\nContent-length: 2\n\nhi", "\0\x0eRECEIVED bob\n\n"];
+    proptest::sample::select(read).prop_map(|read| {
+        [(); 2].map(|()| {
+            let mut decoder = decoder(read.as_bytes());
+            assert!(read.is_empty() || decoder.next_frame().unwrap().is_some());
+            assert!(decoder.is_empty());
+            decoder
+        })
+    })
+}
+
+#[test]
+fn a_receipt_is_read_where_it_is() {
+    let mut decoder = decoder(b"REGISTER TORECV bob\n\n");
+    assert_eq!(decoder.receipt(b"RECEIVED bob\n\n"), None, "something waits");
+    decoder.next_frame().unwrap();
+    assert_eq!(decoder.receipt(b"RECEIVED bob\n\n"), Some(false));
+    assert_eq!(decoder.receipt(b"RECIEVED bob\r\n"), Some(true));
+    let long = [b"RECEIVED".as_slice(), &[b' '; 4096], b"\n"].concat();
+    for other in [b"RECEIVED bob".as_slice(), b"RECEIVED bob\n\nSEND", b"SEND bob\n", &long] {
+        assert_eq!(decoder.receipt(other), None);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn receipts_are_what_they_would_be_otherwise(
+        [mut one, mut other] in drained(),
+        bytes in acknowledgement(),
+        next in "[\n ]{0,3}",
+    ) {
+        let Some(misspelled) = one.receipt(bytes.as_bytes()) else { return Ok(()) };
+        other.feed(bytes.as_bytes());
+        let read = other.next_frame().unwrap();
+        let Some(ClientFrame::Received { misspelled: its, .. }) = read else { panic!("{read:?}") };
+        prop_assert_eq!(its, misspelled);
+        for decoder in [&mut one, &mut other] {
+            decoder.feed(next.as_bytes());
+            prop_assert_eq!(decoder.next_frame(), Ok(None));
+            prop_assert!(decoder.is_empty());
+        }
+        prop_assert_eq!(one.newline_after_body(), other.newline_after_body());
+    }
 
     #[test]
     fn what_a_client_writes_is_read_back(

@@ -205,7 +205,9 @@ fn surrogate(text: &str) -> Option<Half> {
 pub(super) fn write_string(out: &mut BytesMut, text: &str) {
     out.extend_from_slice(b"\"");
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| !stays(byte)) {
+    // Looked at all at once, which most texts stand and which is faster than byte by byte.
+    let is_plain = text.bytes().fold(true, |all, byte| all & stays(byte));
+    while !is_plain && let Some(at) = rest.bytes().position(|byte| !stays(byte)) {
         let (plain, other) = rest.split_at(at);
         out.extend_from_slice(plain.as_bytes());
         let mut chars = other.chars();
