@@ -27,6 +27,8 @@ const SPAN_MAX_MS: u64 = 60_000;
 const SPARE_MAX: usize = 128;
 /// Blocks that are entered in one go: who shares a core with this is let in between, and doesn't wait for all of them.
 const YIELDS_EVERY: usize = 2;
+/// Events whose words are entered in one go: these take longer.
+const WORDS_YIELDS_EVERY: usize = 8;
 /// With more than so many it is behind, and hurries.
 const YIELDS_MAX: usize = 100;
 
@@ -310,8 +312,11 @@ pub(crate) fn enter_words(change: &Connection, events: u32) -> Result<bool> {
         if entered > 0 && entered + count > events {
             break;
         }
-        for entry in entries(first, row.get_ref(3)?.as_blob()?) {
+        for (number, entry) in entries(first, row.get_ref(3)?.as_blob()?).enumerate() {
             let entry = entry?;
+            if number % WORDS_YIELDS_EVERY == WORDS_YIELDS_EVERY - 1 {
+                thread::yield_now();
+            }
             if entry.is_said() {
                 words.execute(params![entry.number(), entry.text])?;
                 said.execute([entry.number(), history])?;

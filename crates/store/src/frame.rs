@@ -36,9 +36,12 @@ impl Frame {
 
     pub(crate) fn push(&mut self, said: &Said<'_>, numbers: &mut Numbers, lot: &mut Lot) {
         let Self { bytes, events } = self;
-        let known = numbers.of(said, lot, |line| match postcard::to_allocvec(line) {
-            Ok(line) => bytes.extend_from_slice(&line),
-            Err(error) => tracing::error!(%error, "a record can't be written"),
+        let known = numbers.of(said, lot, |line| {
+            let before = bytes.len();
+            if let Err(error) = postcard::to_io(line, &mut *bytes) {
+                tracing::error!(%error, "a record can't be written");
+                bytes.truncate(before);
+            }
         });
         let id = said.id();
         let first = events.first().map_or(id, |first: &Piece| first.id);

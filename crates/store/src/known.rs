@@ -1,7 +1,7 @@
 //! What the database has of people and histories.
 
 use hub::EventId;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::numbers::FaceNumbers;
@@ -9,6 +9,10 @@ use crate::record::Face;
 
 /// People and histories that are remembered; beyond that they are looked up again.
 const REMEMBERED_MAX: usize = 16 * 1024;
+
+/// Enters a face. It may be there, and forgotten here.
+const INSERT_FACE: &str = "INSERT OR IGNORE INTO face (id, name, nick, username, host, account, dialect, bot) \
+                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// Numbers of histories, and faces that are there.
 #[derive(Debug)]
@@ -91,22 +95,21 @@ impl Known {
         Ok(id)
     }
 
-    /// Sees to it that a face is there.
-    pub(crate) fn see_to_face(
+    /// Sees to it that a face is there. `insert` is there from the first that wasn't.
+    pub(crate) fn see_to_face<'c>(
         &mut self,
-        change: &Connection,
-        number: i64,
-        look: &str,
+        change: &'c Connection,
+        insert: &mut Option<CachedStatement<'c>>,
+        (number, look): (i64, &str),
     ) -> rusqlite::Result<()> {
         if self.faces.contains(&number) {
             return Ok(());
         }
+        let insert = match insert {
+            Some(insert) => insert,
+            None => insert.insert(change.prepare_cached(INSERT_FACE)?),
+        };
         let Face { name, nick, username, host, account, dialect, bot } = Face::of_look(look);
-        // It may be there, and forgotten here.
-        let mut insert = change.prepare_cached(
-            "INSERT OR IGNORE INTO face (id, name, nick, username, host, account, dialect, bot) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?;
         insert.execute(params![number, name, nick, username, host, account, dialect, bot])?;
         self.faces.insert(number);
         Ok(())

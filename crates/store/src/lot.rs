@@ -182,13 +182,13 @@ impl Lot {
 
     /// Enters who is not there. Whoever has a number of somebody who was erased meanwhile gets another.
     fn enter_faces(&self, change: &Connection, known: &mut Known, blocks: &mut Blocks) -> Result<()> {
-        let mut others = FxHashMap::default();
+        let (mut others, mut insert) = (FxHashMap::default(), None);
         for (number, look) in &self.faces {
             let mut number = *number;
             if known.is_retired(number) {
                 number = *others.entry(number).or_insert_with(|| known.new_face());
             }
-            known.see_to_face(change, number, look)?;
+            known.see_to_face(change, &mut insert, (number, look))?;
         }
         if !others.is_empty() {
             blocks.renumber(|face| others.get(&face).copied().unwrap_or(face))?;

@@ -80,7 +80,9 @@ fn set_up(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
     db.pragma_update(None, "secure_delete", true)?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
-    db.pragma_update(None, "cache_size", -4 * 1024)?;
+    // What is entered goes to SQLite's log while it is put together, a few pages at a time: all at once, it would keep whoever
+    // shares the processor waiting.
+    db.pragma_update(None, "cache_size", -512)?;
     let _: i64 =
         db.query_row(&format!("PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}"), [], |row| row.get(0))?;
     db.set_prepared_statement_cache_capacity(64);
