@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::load::SPELL_S;
 use super::machine;
 use super::options::Options;
 use super::results::Results;
@@ -30,7 +31,8 @@ machine: sockets, their inodes and open files, and what is in TCP's buffers.
 
 What a delivery costs is measured with all servers of a table's row at once: they and their loads take turns of a fifth of a
 second at most and stand still in between, so that a machine whose speed changes does so to all. Connections, visits and
-latencies would make no sense so, and are measured in one go, one server right after another.
+latencies would make no sense so, and are measured in one go, one server right after another; visits and latencies several
+times in a round, latencies for a second each, because a machine that stands still now and then spoils some of them.
 ";
 
 const PEERS: &str = "
@@ -309,7 +311,8 @@ impl Report<'_> {
     fn command(&self, work: &Work) -> String {
         let (scenario, rest) = work.arguments.split_first().unwrap_or((&"", &[]));
         let urls: Vec<_> = work.protocols.iter().map(|scheme| format!("{scheme}://127.0.0.1:PORT")).collect();
-        let seconds = if work.timed { format!(" --seconds {}", self.options.seconds) } else { String::new() };
+        let seconds = if work.spells > 1 { SPELL_S } else { self.options.seconds };
+        let seconds = if work.timed { format!(" --seconds {seconds}") } else { String::new() };
         let rate = if work.half_of.is_some() { " --rate N" } else { "" };
         let rest = rest.join(" ");
         let call = format!("polylogue load {scenario} {} {rest}{seconds}{rate}", urls.join(" "));

@@ -13,6 +13,9 @@ pub(super) struct Work {
     /// What it costs is measured in short turns, with other works of this name; else each server does it alone and in one
     /// go.
     pub(super) turns: Option<&'static str>,
+    /// How often a round has it: a machine that stands still now and then spoils some of many short ones. If it goes on for
+    /// a time, that is a second then.
+    pub(super) spells: u32,
     /// The floor to compare with, if any.
     pub(super) floor: Option<Server>,
     /// Who else does it.
@@ -29,7 +32,8 @@ impl Work {
     /// Who does it, in this order.
     pub(super) fn servers(&self) -> impl Iterator<Item = Server> {
         // Where something is said, there is a floor that keeps it.
-        let keeping = self.floor.filter(|_| self.timed).and_then(Server::keeping);
+        let says = self.arguments.first() != Some(&"idle");
+        let keeping = self.floor.filter(|_| says).and_then(Server::keeping);
         self.floor.into_iter().chain(keeping).chain(self.others.iter().copied())
     }
 
@@ -66,6 +70,7 @@ const fn work(name: &'static str, arguments: &'static [&'static str], floor: Ser
         arguments,
         timed: true,
         turns: None,
+        spells: 1,
         floor: Some(floor),
         others: EVERYBODY,
         protocols: &["irc"],
@@ -97,6 +102,9 @@ const fn in_rooms(name: &'static str, window: &'static Window) -> Work {
 }
 
 type Window = [&'static str; 9];
+
+/// How often a round measures latencies and visits.
+const SPELLS: u32 = 4;
 
 const fn fanout(members: &'static str, window: &'static str) -> Window {
     ["fanout", "--members", members, "--senders", "1", "--window", window, "--size", "64"]
@@ -130,12 +138,17 @@ pub(super) const WORKS: &[Work] = &[
     in_turns("fanout-100-w16", SIXTEEN, Server::BatchingFloor),
     Work { others: FEW, ..in_turns("fanout-1000-w16", SIXTEEN_TO_MANY, Server::BatchingFloor) },
     in_turns("direct-50", DIRECT, Server::Floor),
-    work("tail-w16", SIXTEEN, Server::BatchingFloor),
+    Work { spells: SPELLS, ..work("tail-w16", SIXTEEN, Server::BatchingFloor) },
     Work { others: &[Server::Polylogue], ..work("full-rate", ONE, Server::Floor) },
-    Work { others: OURS, half_of: Some("full-rate"), ..work("half-rate", ONE, Server::Floor) },
+    Work {
+        others: OURS,
+        half_of: Some("full-rate"),
+        spells: SPELLS,
+        ..work("half-rate", ONE, Server::Floor)
+    },
     Work { timed: false, ..work("idle-5000", IDLE, Server::Floor) },
     Work { others: OURS, timed: false, ..work("idle-19000", IDLE_MANY, Server::Floor) },
-    Work { timed: false, ..work("churn", CHURN, Server::Floor) },
+    Work { timed: false, spells: SPELLS, ..work("churn", CHURN, Server::Floor) },
     in_protocols("irc", ONE, &["irc"]),
     in_protocols("rooms", ONE, &["rooms"]),
     in_protocols("tmp", ONE, &["tmp"]),
@@ -263,6 +276,7 @@ mod tests {
         }
         for work in WORKS.iter().filter(|work| work.turns.is_some()) {
             assert!(work.timed && work.rooms.is_empty() && work.half_of.is_none(), "{}", work.name);
+            assert_eq!(work.spells, 1, "{}", work.name);
         }
         let together: Vec<_> = WORKS.chunk_by(|work, next| work.turns == next.turns).collect();
         let named = together.iter().filter_map(|works| works.first()?.turns);
