@@ -298,7 +298,10 @@ impl Conn {
                 self.push_message(message, turn);
             }
         } else if let Some(message) = out.wire.pop() {
-            self.push_message(message, turn);
+            let is_sent = turn.at_once && self.websocket.is_none() && self.send_at_once(&message, turn);
+            if !is_sent {
+                self.push_message(message, turn);
+            }
         }
         if let Some(close) = out.close.take() {
             self.close(&close, turn);

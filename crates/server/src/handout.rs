@@ -64,11 +64,19 @@ impl Run {
         None
     }
 
-    /// Hands everything out, and forgets it. `conns` are those of reactor `shard`.
-    pub(crate) fn hand_out(&mut self, shard: u8, conns: &mut Slab<Box<Conn>>, turn: &mut Turn) {
+    /// Hands everything out, and forgets it. `conns` are those of reactor `shard`. If it is the last of a turn it is sent at
+    /// once, where that is one thing: to queue it and to come back for it costs more than the rest.
+    pub(crate) fn hand_out(
+        &mut self,
+        shard: u8,
+        conns: &mut Slab<Box<Conn>>,
+        turn: &mut Turn,
+        is_last: bool,
+    ) {
         let Some(to) = self.to.take() else { return };
         let answered = std::mem::take(&mut self.answered);
         let apart = apart(&to, &self.events, &answered);
+        turn.at_once = is_last && self.events.len() == 1;
         for &session in to.sessions() {
             if session.shard() != shard {
                 continue;
@@ -80,10 +88,12 @@ impl Run {
             }
             let piece = if is_apart { None } else { self.joined.whole(conn, &self.events) };
             match piece {
-                Some(piece) => conn.push(piece, turn),
+                Some(piece) if is_last && conn.send_at_once(piece, turn) => {}
+                Some(piece) => conn.push(piece.clone(), turn),
                 None => conn.on_events(&self.events, &mut self.joined, turn),
             }
         }
+        turn.at_once = false;
         for session in answered {
             let hears = to.sessions().contains(&session);
             if let Some(conn) = find(conns, session) {
@@ -165,19 +175,20 @@ impl Joined {
     }
 
     /// The whole run in one piece, if that is all there is to it for a connection.
-    fn whole(&mut self, conn: &Conn, events: &[Event]) -> Option<Bytes> {
+    fn whole(&mut self, conn: &Conn, events: &[Event]) -> Option<&Bytes> {
         let form = conn.form?;
         let carrier = carrier(conn.websocket.as_deref());
-        let known = self.whole.iter().find(|(its, known, _)| *known == form && *its == carrier);
-        match known {
-            Some((.., piece)) => Some(piece.clone()),
-            None => self.make_whole(conn, carrier, form, events),
-        }
+        let known = self.whole.iter().position(|(its, known, _)| *known == form && *its == carrier);
+        let at = match known {
+            Some(at) => at,
+            None => self.make_whole(conn, carrier, form, events)?,
+        };
+        self.whole.get(at).map(|(.., piece)| piece)
     }
 
-    /// The same where nobody has been handed it yet.
+    /// The same where nobody has been handed it yet; where it stands then.
     #[inline(never)]
-    fn make_whole(&mut self, conn: &Conn, carrier: Carrier, form: Form, events: &[Event]) -> Option<Bytes> {
+    fn make_whole(&mut self, conn: &Conn, carrier: Carrier, form: Form, events: &[Event]) -> Option<usize> {
         let Stage::Session(session) = &conn.stage else { return None };
         // A fault in one session must not take the others along; the calls that follow find it again.
         let made = catch_unwind(AssertUnwindSafe(|| {
@@ -185,8 +196,8 @@ impl Joined {
             all.then(|| self.piece(session.as_ref(), events, conn.websocket.as_deref()))
         }));
         let piece = made.unwrap_or_default()?;
-        self.whole.push((carrier, form, piece.clone()));
-        Some(piece)
+        self.whole.push((carrier, form, piece));
+        Some(self.whole.len() - 1)
     }
 
     /// What the session has ready for the first of these events and those that follow, and of how many that is.
@@ -246,6 +257,7 @@ impl Conn {
             let ready = catch_unwind(AssertUnwindSafe(|| joined.ready(self, session.as_ref(), events)));
             let (count, piece) = ready.ok().flatten().unzip();
             match piece {
+                Some(piece) if turn.at_once && self.send_at_once(&piece, turn) => {}
                 Some(piece) => self.push(piece, turn),
                 None => self.on_event(first, turn),
             }

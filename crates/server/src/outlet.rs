@@ -20,6 +20,23 @@ impl Conn {
         }
     }
 
+    /// Sends bytes at once if nothing is before them; else they are still to be queued. What the socket doesn't take of them
+    /// waits.
+    pub(crate) fn send_at_once(&mut self, bytes: &Bytes, turn: &mut Turn) -> bool {
+        let is_ready = self.queue.is_empty() && !self.blocked && !self.gone && self.tls.is_none();
+        if !is_ready || !matches!(self.stage, Stage::Session(_)) {
+            return false;
+        }
+        // What goes wrong goes wrong again when the turn flushes, and is seen to there.
+        let Ok(sent) = Plain::new(&self.socket).write(bytes) else { return false };
+        turn.tally.bytes_out += sent as u64;
+        if sent < bytes.len() {
+            self.push(bytes.slice(sent..), turn);
+            self.blocked = true;
+        }
+        true
+    }
+
     /// Queues bytes as they are.
     #[inline]
     pub(crate) fn push(&mut self, bytes: Bytes, turn: &mut Turn) {

@@ -3,7 +3,8 @@
 //! Each turn of its loop reads whatever is ready, applies all of it to the hub, hands out what the hub asks to be
 //! handed out, and then flushes every connection that has something queued, exactly once. So a message to a
 //! thousand people costs no wake-up and no task switch for each, several messages to one reader share a write,
-//! and nothing is written while the hub is locked.
+//! and nothing is written while the hub is locked. What is handed out last isn't queued: nothing else will share its
+//! write, and to come back to each connection for it costs a part of what the write does.
 //!
 //! Those who take part come first. Newcomers, and those who haven't said what they speak, are seen to when the turn
 //! has flushed, and only for a while: however many come, they keep nobody waiting for long.
@@ -113,7 +114,7 @@ impl Reactor {
             self.turn.now = self.turn.shared.clock.now();
             // News first: what a client sends may be its answer to something that another reactor has told it,
             // and then what the hub has told us of the same thing was here before.
-            self.hand_out();
+            self.hand_out(false);
             self.holds_back = self.turn.shared.others_are_behind(self.shard);
             for slot in std::mem::take(&mut self.unread) {
                 if let Some(conn) = self.conns.get_mut(slot) {
@@ -326,20 +327,21 @@ impl Reactor {
         for _ in 0..ROUNDS_MAX {
             let Turn { shared, asks, now, .. } = &mut self.turn;
             shared.apply(self.shard, *now, asks, &mut self.fx);
-            self.hand_out();
+            self.hand_out(true);
             if self.turn.asks.is_empty() {
                 return;
             }
         }
     }
 
-    fn hand_out(&mut self) {
+    /// Hands out what there is for this reactor. `is_last`: mostly nothing follows in this turn.
+    fn hand_out(&mut self, is_last: bool) {
         let mut news = std::mem::take(&mut self.news);
         self.turn.shared.inboxes[usize::from(self.shard)].take(&mut news);
         let mut run = std::mem::take(&mut self.run);
         for item in news.drain(..) {
             let Some(item) = run.take(item) else { continue };
-            run.hand_out(self.shard, &mut self.conns, &mut self.turn);
+            run.hand_out(self.shard, &mut self.conns, &mut self.turn, false);
             // The first of the next run, or nothing that runs hold.
             match run.take(item) {
                 None => {}
@@ -353,7 +355,7 @@ impl Reactor {
                 Some(News::Deliver { .. }) => debug_assert!(false, "an empty run takes any event"),
             }
         }
-        run.hand_out(self.shard, &mut self.conns, &mut self.turn);
+        run.hand_out(self.shard, &mut self.conns, &mut self.turn, is_last);
         (self.news, self.run) = (news, run);
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct Turn {
     pub(crate) now: Now,
     /// For the hub, in order.
     pub(crate) asks: Vec<Ask>,
+    /// What is handed out just now is the last of this turn, and one thing for each: it needn't wait for the flush.
+    pub(crate) at_once: bool,
     /// Slots of connections that have something to write, or are to be dropped.
     pub(crate) marked: Vec<usize>,
     pub(crate) timers: Timers,
@@ -37,6 +39,7 @@ impl Turn {
             now: shared.clock.now(),
             shared,
             asks: Vec::new(),
+            at_once: false,
             marked: Vec::new(),
             timers: Timers::default(),
             tally: Tally::default(),
