@@ -126,8 +126,8 @@ impl Run {
     }
 }
 
-/// Who isn't simply sent all of the events in one piece: their authors, and who is answered in between. None: nobody is,
-/// because they aren't all messages, or are for one person.
+/// Who isn't simply sent all of the events in one piece: their authors, and who is answered in between. None: nobody
+/// is sent that, because they aren't all messages, or are for one person.
 fn apart(to: &Audience, events: &[Event], answered: &[SessionId]) -> Option<Apart> {
     if matches!(to, Audience::One(_)) || !events.iter().all(|event| event.is_message()) {
         return None;

@@ -31,8 +31,8 @@ impl Conn {
         let Ok(sent) = Plain::new(&self.socket).write(bytes) else { return false };
         turn.tally.bytes_out += sent as u64;
         if sent < bytes.len() {
-            self.push(bytes.slice(sent..), turn);
             self.blocked = true;
+            self.push(bytes.slice(sent..), turn);
         }
         true
     }
