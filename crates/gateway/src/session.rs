@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hub::{Form, Now, Reply, Shared};
+use hub::{Form, Now, Reply, Shared, Token};
 
 use crate::Outbox;
 
@@ -52,6 +52,13 @@ pub trait Session: Send {
 
     /// The hub answers.
     fn on_reply(&mut self, now: Now, reply: Reply, out: &mut Outbox);
+
+    /// What it said under a token was delivered, and there is no more to say about it. Whether that is all there is to do:
+    /// then it needs no [`Session::on_reply`], and nothing that is asked after calls has changed.
+    fn on_delivered(&mut self, token: Token) -> bool {
+        let _ = token;
+        false
+    }
 
     /// The moment of [`Session::wake_at`] has come. May be called early; then nothing happens.
     fn on_timer(&mut self, now: Now, out: &mut Outbox);

@@ -9,7 +9,8 @@ use crate::{CallId, Kept, Recall, Reply, Secret, SessionId, Shared};
 /// each session in the order in which they were asked for: that is what gives a room one order.
 #[derive(Debug)]
 pub enum Effect {
-    /// Hand an event to sessions. Those that have gone meanwhile are passed over.
+    /// Hand an event to sessions. Those that have gone meanwhile are passed over. Whoever is to be told what became of it
+    /// ([`Shared::answer`]) is, between this and the next effect.
     Deliver {
         /// To whom.
         to: Audience,
@@ -53,7 +54,7 @@ pub enum Effect {
     },
     /// Keep something, before what comes after it in the effects of the same call is carried out: whoever is told of
     /// it may rely on it. If it can't be kept, see [`crate::Hub::not_kept`]. If it is a [`Kept::Event`], it may come with
-    /// sessions: they are handed the event then, kept or not.
+    /// sessions: they are handed the event then, as by [`Effect::Deliver`], kept or not.
     Keep(Kept, Option<Audience>),
     /// Look something up, when everything that was to be kept before is, and answer with
     /// [`crate::Reply::Recalled`].

@@ -1,12 +1,12 @@
 //! What happens in rooms and between users, and its bytes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::{Card, Change, EventId, Ranks, RoomCard, SessionId, Text, UserId};
+use crate::{Card, Change, EventId, Outcome, Ranks, RoomCard, SessionId, Text, Token, UserId};
 
 /// Something that happened, as it is told to those concerned.
 #[derive(Debug)]
@@ -334,6 +334,8 @@ struct Inner {
     encoded: OnceLock<Encoded>,
     not_kept: AtomicBool,
     awaited: AtomicBool,
+    /// Under which token its outcome is told; more than any of them: it isn't.
+    token: AtomicU64,
 }
 
 /// The bytes in one form, and the next of a list that only grows, one cell at a time, so that readers need no lock and
@@ -351,7 +353,13 @@ impl Shared {
     #[must_use]
     pub fn new(event: Event) -> Self {
         let (not_kept, awaited) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self(Arc::new(Inner { event, encoded: OnceLock::new(), not_kept, awaited }))
+        Self(Arc::new(Inner {
+            event,
+            encoded: OnceLock::new(),
+            not_kept,
+            awaited,
+            token: AtomicU64::new(u64::MAX),
+        }))
     }
 
     /// Notes that the event was to be kept and could not be.
@@ -375,6 +383,20 @@ impl Shared {
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         self.0.awaited.load(Ordering::Acquire)
+    }
+
+    /// Notes that whoever caused it is to be told, under a token, what became of it.
+    pub(crate) fn set_token(&self, token: Token) {
+        self.0.token.store(token.0.into(), Ordering::Release);
+    }
+
+    /// Who is to be told what became of it when it is handed out, if somebody is: as if a [`crate::Reply::Outcome`] came
+    /// after it. That most messages went well is told in this way, because it costs next to nothing.
+    #[must_use]
+    pub fn answer(&self) -> Option<(SessionId, Token, Outcome)> {
+        let token = Token(u32::try_from(self.0.token.load(Ordering::Acquire)).ok()?);
+        let outcome = if self.is_not_kept() { Outcome::NotKept } else { Outcome::Delivered };
+        Some((self.by?, token, outcome))
     }
 
     /// The event's bytes in `form`, made by `encode` the first time that any recipient asks.

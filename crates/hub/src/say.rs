@@ -396,12 +396,18 @@ impl Hub {
         if waits {
             event.set_awaited();
         }
+        // Mostly there is no more to tell than that it was handed out, and that need not be told apart from it.
+        let token = token.filter(|_| !waits);
+        let rides = away.is_none() && ring.is_empty() && event.by == Some(from) && !to.sessions().is_empty();
+        if let (Some(token), true) = (token, rides) {
+            event.set_token(token);
+        }
         let rung = (!ring.is_empty()).then(|| event.clone());
         self.keep_and_deliver(to, event, parties, fx);
         for (user, event) in ring.iter().zip(rung.iter().cycle()) {
             self.ring(now, *user, event.clone(), fx);
         }
-        if let (Some(token), false) = (token, waits) {
+        if let (Some(token), false) = (token, rides) {
             let reply = Reply::Outcome { token, outcome: Outcome::Delivered, away };
             fx.push(Effect::Reply { to: from, reply });
         }

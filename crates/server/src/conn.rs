@@ -19,7 +19,7 @@ use bytes::Bytes;
 use gateway::bridge::RingSession;
 use gateway::detect::Detector;
 use gateway::{Carrier, Close, Opening, Outbox, Session};
-use hub::{CallId, Dialect, Form, Now, Origin, Reply, SessionId, Shared as Event};
+use hub::{CallId, Dialect, Form, Now, Origin, Outcome, Reply, SessionId, Shared as Event, Token};
 use mio::net::TcpStream;
 
 use crate::drain::TurnedAway;
@@ -60,6 +60,8 @@ pub(crate) struct Conn {
     pub(crate) websocket: Option<Box<WebSocket>>,
     pub(crate) queue: WriteQueue,
     pub(crate) stage: Stage,
+    /// How many events are still to be handed to it, where they were counted.
+    pub(crate) to_come: usize,
     /// Among those that the reactor hears when others have been heard.
     pub(crate) put_off: bool,
     /// The connection's own deadline; a session has another.
@@ -154,6 +156,7 @@ impl Conn {
             blocked: false,
             unread: false,
             put_off: false,
+            to_come: 0,
             input_ends: false,
             read_closed: false,
             write_closed: false,
@@ -261,6 +264,17 @@ impl Conn {
             let (dialect, user) = (self.kind.as_str(), session.user_name());
             tracing::info!(peer = %self.peer, dialect, user, "logged in");
         }
+    }
+
+    /// Tells the session what became of something that it said.
+    pub(crate) fn on_outcome(&mut self, token: Token, outcome: Outcome, turn: &mut Turn) {
+        if let (Outcome::Delivered, Stage::Session(session)) = (outcome, &mut self.stage)
+            // A fault in one session must not take the others along. It is found again by the call, and seen to.
+            && catch_unwind(AssertUnwindSafe(|| session.on_delivered(token))).unwrap_or_default()
+        {
+            return;
+        }
+        self.on_reply(Reply::Outcome { token, outcome, away: None }, turn);
     }
 
     /// One call to the session, and what it leaves behind.

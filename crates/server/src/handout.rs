@@ -26,6 +26,34 @@ const FORMS_MAX: usize = 8;
 
 type Apart = SmallVec<[SessionId; ANSWERED_MAX]>;
 
+/// What follows a run in what is handed out, for those to whom it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Follows {
+    /// Nothing.
+    Nothing,
+    /// As much as was counted ([`count`]).
+    Counted,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// Counts what each of `conns` is to be handed, if it is private, all of it.
+pub(crate) fn count(conns: &mut Slab<Box<Conn>>, news: &[News]) -> Follows {
+    let whom = |item: &News| match item {
+        News::Deliver { to: Audience::One(session), .. } => Some(*session),
+        _ => None,
+    };
+    if !news.iter().all(|item| whom(item).is_some()) {
+        return Follows::Unknown;
+    }
+    for session in news.iter().filter_map(whom) {
+        if let Some(conn) = find(conns, session) {
+            conn.to_come += 1;
+        }
+    }
+    Follows::Counted
+}
+
 /// Events for the same people, and answers in between.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
@@ -33,7 +61,7 @@ pub(crate) struct Run {
     events: Vec<Event>,
     /// Answers, and how many of the events come before each.
     answers: Vec<(usize, SessionId, Option<Reply>)>,
-    /// Who is answered.
+    /// Who is answered, but for what the events tell who caused them.
     answered: Apart,
     joined: Joined,
 }
@@ -64,40 +92,39 @@ impl Run {
         None
     }
 
-    /// Hands everything out, and forgets it. `conns` are those of reactor `shard`. If it is the last of a turn it is sent at
-    /// once, where that is one thing: to queue it and to come back for it costs more than the rest.
+    /// Hands everything out, and forgets it. `conns` are those of reactor `shard`. Where nothing follows for somebody, one
+    /// thing is sent at once: to queue it and to come back for it costs more than the rest.
     pub(crate) fn hand_out(
         &mut self,
         shard: u8,
         conns: &mut Slab<Box<Conn>>,
         turn: &mut Turn,
-        is_last: bool,
+        follows: Follows,
     ) {
         let Some(to) = self.to.take() else { return };
-        let answered = std::mem::take(&mut self.answered);
-        let apart = apart(&to, &self.events, &answered);
-        turn.at_once = is_last && self.events.len() == 1;
+        let apart = self.apart();
+        // Whether everybody else is simply sent all of them in one piece.
+        let is_joined = matches!(to, Audience::Many(_)) && self.events.iter().all(|event| event.is_message());
+        let is_last = follows == Follows::Nothing;
         for &session in to.sessions() {
-            if session.shard() != shard {
+            if session.shard() != shard || apart.contains(&session) {
                 continue;
             }
             let Some(conn) = find(conns, session) else { continue };
-            let is_apart = apart.as_ref().is_none_or(|apart| apart.contains(&session));
-            if is_apart && answered.contains(&session) {
-                continue;
-            }
-            let piece = if is_apart { None } else { self.joined.whole(conn, &self.events) };
+            let is_all = is_last || (follows == Follows::Counted && conn.counts_down(self.events.len()));
+            turn.at_once = is_all && self.events.len() == 1;
+            let piece = if is_joined { self.joined.whole(conn, &self.events) } else { None };
             match piece {
-                Some(piece) if is_last && conn.send_at_once(piece, turn) => {}
+                Some(piece) if is_all && conn.send_at_once(piece, turn) => {}
                 Some(piece) => conn.push(piece.clone(), turn),
                 None => conn.on_events(&self.events, &mut self.joined, turn),
             }
         }
         turn.at_once = false;
-        for session in answered {
-            let hears = to.sessions().contains(&session);
+        for session in apart {
             if let Some(conn) = find(conns, session) {
-                self.hand_and_answer(conn, hears, turn);
+                conn.to_come = 0;
+                self.hand_and_answer(conn, to.sessions().contains(&session), turn);
             }
         }
         self.events.clear();
@@ -105,40 +132,32 @@ impl Run {
         self.joined.end();
     }
 
+    /// Whom events and answers come to one by one: who caused the events, and who is answered in between.
+    fn apart(&mut self) -> Apart {
+        let mut apart = std::mem::take(&mut self.answered);
+        for author in self.events.iter().filter_map(|event| event.by) {
+            if !apart.contains(&author) {
+                apart.push(author);
+            }
+        }
+        apart
+    }
+
     /// Hands events and answers to a connection in their order. `hears` is whether the events are for it.
     fn hand_and_answer(&mut self, conn: &mut Conn, hears: bool, turn: &mut Turn) {
-        let mut heard = 0;
-        for (before, to, reply) in &mut self.answers {
-            if *to != conn.id {
-                continue;
-            }
-            if hears {
-                conn.on_events(self.events.get(heard..*before).unwrap_or_default(), &mut self.joined, turn);
-            }
+        let (mut heard, id) = (0, conn.id);
+        let replies = self.answers.iter_mut().filter(|(_, to, _)| *to == id);
+        for (before, _, reply) in replies {
+            let events = self.events.get(heard..*before).unwrap_or_default();
+            conn.on_own_events(events, hears, &mut self.joined, turn);
             heard = *before;
             if let Some(reply) = reply.take() {
                 conn.on_reply(reply, turn);
             }
         }
-        if hears {
-            conn.on_events(self.events.get(heard..).unwrap_or_default(), &mut self.joined, turn);
-        }
+        let events = self.events.get(heard..).unwrap_or_default();
+        conn.on_own_events(events, hears, &mut self.joined, turn);
     }
-}
-
-/// Who isn't simply sent all of the events in one piece: their authors, and who is answered in between. None: nobody
-/// is sent that, because they aren't all messages, or are for one person.
-fn apart(to: &Audience, events: &[Event], answered: &[SessionId]) -> Option<Apart> {
-    if matches!(to, Audience::One(_)) || !events.iter().all(|event| event.is_message()) {
-        return None;
-    }
-    let mut apart = Apart::from_slice(answered);
-    for author in events.iter().filter_map(|event| event.by) {
-        if !apart.contains(&author) {
-            apart.push(author);
-        }
-    }
-    Some(apart)
 }
 
 fn is_same(one: &Audience, other: &Audience) -> bool {
@@ -250,14 +269,54 @@ impl Joined {
 }
 
 impl Conn {
+    /// It is handed so many of the events that were counted: whether these are the last.
+    fn counts_down(&mut self, events: usize) -> bool {
+        self.to_come = self.to_come.saturating_sub(events);
+        self.to_come == 0
+    }
+
+    /// What the session has ready for an event, if that is one thing that is sent as it is.
+    fn ready_alone<'e>(&self, session: &dyn Session, event: &'e Event) -> Option<&'e Bytes> {
+        // A fault in one session must not take the others along; the call that follows finds it again.
+        let ready = catch_unwind(AssertUnwindSafe(|| session.ready(event)));
+        match ready.unwrap_or_default()? {
+            [message] if self.websocket.is_none() => Some(message),
+            _ => None,
+        }
+    }
+
+    /// Hands events to a session that may have caused some of them, and tells it what became of these. `hears` is whether
+    /// they are for it.
+    fn on_own_events(&mut self, mut events: &[Event], hears: bool, joined: &mut Joined, turn: &mut Turn) {
+        while !events.is_empty() {
+            let own = |event: &Event| event.answer().filter(|(by, ..)| *by == self.id);
+            let answer = events.iter().enumerate().find_map(|(at, event)| Some((at + 1, own(event)?)));
+            let (these, rest) = events.split_at(answer.map_or(events.len(), |(count, _)| count));
+            if hears {
+                self.on_events(these, joined, turn);
+            }
+            if let Some((_, (_, token, outcome))) = answer {
+                self.on_outcome(token, outcome, turn);
+            }
+            events = rest;
+        }
+    }
+
     /// Hands events to the session, one after the other. What it has ready is taken as it is.
     fn on_events(&mut self, mut events: &[Event], joined: &mut Joined, turn: &mut Turn) {
         while let (Stage::Session(session), Some(first)) = (&self.stage, events.first()) {
+            if turn.at_once
+                && let Some(message) = self.ready_alone(session.as_ref(), first)
+            {
+                if !self.send_at_once(message, turn) {
+                    self.push(message.clone(), turn);
+                }
+                return;
+            }
             // A fault in one session must not take the others along. It is found again by the call, and seen to.
             let ready = catch_unwind(AssertUnwindSafe(|| joined.ready(self, session.as_ref(), events)));
             let (count, piece) = ready.ok().flatten().unzip();
             match piece {
-                Some(piece) if turn.at_once && self.send_at_once(&piece, turn) => {}
                 Some(piece) => self.push(piece, turn),
                 None => self.on_event(first, turn),
             }

@@ -424,7 +424,8 @@ fn take_back_promises(shared: &Shared, turns: &mut [Turn]) {
                 Effect::Keep(Kept::Event { event, .. }, _) => {
                     event.set_not_kept();
                     lost.push(event.id);
-                    owed.extend(event.by);
+                    // What rides on the event itself promises nothing any more.
+                    owed.extend(event.by.filter(|_| event.answer().is_none()));
                 }
                 Effect::Keep(Kept::Account { account, before }, _) => {
                     accounts.push((account.clone(), before.clone()));

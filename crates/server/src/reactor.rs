@@ -3,8 +3,8 @@
 //! Each turn of its loop reads whatever is ready, applies all of it to the hub, hands out what the hub asks to be
 //! handed out, and then flushes every connection that has something queued, exactly once. So a message to a
 //! thousand people costs no wake-up and no task switch for each, several messages to one reader share a write,
-//! and nothing is written while the hub is locked. What is handed out last isn't queued: nothing else will share its
-//! write, and to come back to each connection for it costs a part of what the write does.
+//! and nothing is written while the hub is locked. What is handed out last to somebody isn't queued: nothing else will
+//! share its write, and to come back to each connection for it costs a part of what the write does.
 //!
 //! Those who take part come first. Newcomers, and those who haven't said what they speak, are seen to when the turn
 //! has flushed, and only for a while: however many come, they keep nobody waiting for long.
@@ -24,7 +24,7 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use crate::conn::{Conn, Stage};
-use crate::handout::Run;
+use crate::handout::{self, Follows, Run};
 use crate::http::Visitor;
 use crate::inbox::{Newcomer, News};
 use crate::listen::Door;
@@ -339,9 +339,10 @@ impl Reactor {
         let mut news = std::mem::take(&mut self.news);
         self.turn.shared.inboxes[usize::from(self.shard)].take(&mut news);
         let mut run = std::mem::take(&mut self.run);
+        let follows = if is_last { handout::count(&mut self.conns, &news) } else { Follows::Unknown };
         for item in news.drain(..) {
             let Some(item) = run.take(item) else { continue };
-            run.hand_out(self.shard, &mut self.conns, &mut self.turn, false);
+            run.hand_out(self.shard, &mut self.conns, &mut self.turn, follows);
             // The first of the next run, or nothing that runs hold.
             match run.take(item) {
                 None => {}
@@ -355,7 +356,8 @@ impl Reactor {
                 Some(News::Deliver { .. }) => debug_assert!(false, "an empty run takes any event"),
             }
         }
-        run.hand_out(self.shard, &mut self.conns, &mut self.turn, is_last);
+        let follows = if is_last && follows == Follows::Unknown { Follows::Nothing } else { follows };
+        run.hand_out(self.shard, &mut self.conns, &mut self.turn, follows);
         (self.news, self.run) = (news, run);
     }
 

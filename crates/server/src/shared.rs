@@ -12,8 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gateway::Settings;
 use hub::{
-    Audience, CallId, Command, Credentials, Dialect, Effect, Hub, Kept, Now, Origin, Purpose, Reply,
-    ServerBan, SessionId,
+    CallId, Command, Credentials, Dialect, Effect, Hub, Kept, Now, Origin, Purpose, Reply, ServerBan,
+    SessionId,
 };
 use rustc_hash::FxHashMap;
 use store::Reader;
@@ -313,12 +313,10 @@ impl Shared {
     fn concerned(&self, shard: u8, news: &News) -> u64 {
         let all = u64::MAX >> (REACTORS_MAX - self.inboxes.len());
         match news {
-            News::Deliver { to: Audience::One(session), .. } | News::Reply { to: session, .. } => {
-                (1 << session.shard()) & all
-            }
-            News::Deliver { to: Audience::Many(sessions), .. } => {
-                let mut reactors = 0;
-                for session in sessions.iter() {
+            News::Deliver { to, event } => {
+                // Whoever is told what became of it, too.
+                let mut reactors = event.answer().map_or(0, |(session, ..)| (1 << session.shard()) & all);
+                for session in to.sessions() {
                     reactors |= (1 << session.shard()) & all;
                     if reactors == all {
                         break;
@@ -326,6 +324,7 @@ impl Shared {
                 }
                 reactors
             }
+            News::Reply { to, .. } => (1 << to.shard()) & all,
             News::Ring { .. } | News::Newcomer(_) => 1 << shard,
         }
     }

@@ -135,6 +135,14 @@ impl Flow {
         }
     }
 
+    /// The first message that is pending is delivered, of which clients aren't told: whether that is settled, and lets
+    /// nothing go out that stood behind it.
+    pub(super) fn delivered(&mut self) -> bool {
+        let said = matches!(self.pending.first, Some(Pending::Asked(Asked::Say { .. })));
+        let lets_out = self.label.is_some() || matches!(self.pending.others.front(), Some(Pending::Lines(_)));
+        said && !lets_out && self.pending.take(|_| true).is_some()
+    }
+
     /// Whether lines are being gathered for a label.
     pub(super) fn is_labeled(&self) -> bool {
         self.label.is_some()

@@ -30,7 +30,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gcra::GcraState;
-use hub::{Card, Command, Fingerprint, Form, Now, Origin, Reply, RoomCard, SessionId, Shared};
+use hub::{Card, Command, Fingerprint, Form, Now, Origin, Reply, RoomCard, SessionId, Shared, Token};
 use proto::irc::server::{Decoder, LineError, check};
 use proto::irc::{Line, Numeric, Writer};
 
@@ -383,6 +383,11 @@ impl Session for IrcSession {
             session.on_answer(cx, reply);
             session.read(cx);
         });
+    }
+
+    fn on_delivered(&mut self, _: Token) -> bool {
+        // Else what waits goes on now.
+        self.decoder.is_empty() && !self.ended && self.flow.delivered()
     }
 
     fn on_timer(&mut self, now: Now, out: &mut Outbox) {

@@ -17,6 +17,10 @@ use crate::text;
 /// The least room for text in a message, whatever its sender's and target's names.
 const TEXT_BYTES_MIN: usize = 64;
 
+/// How long most lines are at most that aren't messages, and the tags of one, in bytes.
+const LINE_BYTES_MOSTLY: usize = 160;
+const TAG_BYTES_MOSTLY: usize = 100;
+
 /// A user's name here.
 pub(super) fn nick(card: &Card) -> &str {
     card.wire_name(Namespace::Irc)
@@ -72,12 +76,12 @@ pub(super) fn form_of_lines(caps: Caps) -> Form {
 }
 
 fn chunks(lines: Vec<u8>) -> Chunks {
-    if lines.is_empty() { Chunks::new() } else { Chunks::from_elem(lines.into(), 1) }
+    if lines.is_empty() { Chunks::new() } else { Chunks::from_buf([lines.into()]) }
 }
 
 /// An event's lines. `target` is to whom something private is written, where the event doesn't tell.
 pub(super) fn lines(event: &Event, caps: Caps, target: Option<&str>, server: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(160);
+    let mut out = Vec::new();
     let write = Write { event, caps, server };
     write.kind(target, &mut out);
     out
@@ -134,6 +138,9 @@ impl Write<'_> {
     }
 
     fn kind(&self, target: Option<&str>, out: &mut Vec<u8>) {
+        if !self.event.is_message() {
+            out.reserve(LINE_BYTES_MOSTLY);
+        }
         match &self.event.kind {
             Kind::Message { from, scope, text, style, tags, seams } => {
                 let said =
@@ -252,6 +259,12 @@ impl Write<'_> {
         let most = said.text_bytes_max();
         if text.len() <= most && seams.is_empty() && memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_none()
         {
+            // Without tags it is known how long the line gets: bytes that fill their memory are shared without taking more.
+            let untagged = LINE_BYTES_MAX - most + text.len();
+            match self.caps.intersects(Caps::TAGS) {
+                true => out.reserve(untagged + TAG_BYTES_MOSTLY),
+                false => out.reserve_exact(untagged),
+            }
             return said.line(self.tagged(Some(said.from), true, said.tags, out), text);
         }
         if self.caps.contains(Caps::MULTILINE) && said.fits_batch(text) {

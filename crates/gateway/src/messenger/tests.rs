@@ -78,7 +78,11 @@ fn an_idle_session_owns_no_buffer() {
     for effect in fx {
         match effect {
             hub::Effect::Reply { reply, .. } => session.on_reply(now, reply, &mut out),
-            hub::Effect::Deliver { event, .. } => session.on_event(now, &event, &mut out),
+            hub::Effect::Deliver { event, .. } => {
+                session.on_event(now, &event, &mut out);
+                let (_, token, outcome) = event.answer().unwrap();
+                session.on_reply(now, Reply::Outcome { token, outcome, away: None }, &mut out);
+            }
             hub::Effect::Ring { .. }
             | hub::Effect::Verify { .. }
             | hub::Effect::Derive { .. }

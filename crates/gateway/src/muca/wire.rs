@@ -28,7 +28,7 @@ pub(super) fn list(event: &Event, framing: Framing) -> Chunks {
     let mut object = BytesMut::with_capacity(64 * present.len());
     let people = present.iter().map(|card| (card.wire_name(Namespace::Muca), uid(card)));
     encode_list(people, framing, &mut object);
-    Chunks::from_elem(object.freeze(), 1)
+    Chunks::from_buf([object.freeze()])
 }
 
 /// A message as one MSG; as several if a bare one would not be shorter than `bytes_max`, which is what clients
@@ -46,7 +46,7 @@ pub(super) fn message(plain: &Plain<'_>, framing: Framing, bytes_max: usize) -> 
     }
     let whole = object(&text);
     if framing == Framing::Length || whole.len() < bytes_max {
-        return Chunks::from_elem(whole, 1);
+        return Chunks::from_buf([whole]);
     }
     let room = bytes_max.saturating_sub(object("").len() + 1);
     text::split(&text, room, muca::escaped_len).map(object).collect()

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use gateway::detect::{Detector, Verdict};
 use gateway::{Close, Outbox, Session, Settings};
 use hub::{
-    AddressPolicy, Admission, CallId, Command, Credentials, Dialect, Effect, Hub, HubConfig, Now, Operator,
-    Origin, Privileges, Reply, SCRAM_ITERATIONS, ScramKeys, Secret, SessionId, Shared,
+    AddressPolicy, Admission, Audience, CallId, Command, Credentials, Dialect, Effect, Hub, HubConfig, Now,
+    Operator, Origin, Outcome, Privileges, Reply, SCRAM_ITERATIONS, ScramKeys, Secret, SessionId, Shared,
 };
 use store::{Durability, Reader, Writer};
 use tempfile::TempDir;
@@ -302,11 +302,7 @@ impl World {
     fn carry_out(&mut self, fx: Vec<Effect>) {
         for effect in fx {
             match effect {
-                Effect::Deliver { to, event } => {
-                    for session in to.sessions() {
-                        self.deliver(*session, &event);
-                    }
-                }
+                Effect::Deliver { to, event } => self.hand_out(&to, &event),
                 Effect::Reply { to, reply } => self.reply(to, reply),
                 Effect::Ring { call, address } => self.calls.push((call, address)),
                 // Here a hash is the password itself.
@@ -326,9 +322,7 @@ impl World {
                         store.writer.keep([&kept]).unwrap();
                     }
                     if let (hub::Kept::Event { event, .. }, Some(to)) = (kept, to) {
-                        for session in to.sessions() {
-                            self.deliver(*session, &event);
-                        }
+                        self.hand_out(&to, &event);
                     }
                 }
                 Effect::Recall { to, recall } => {
@@ -341,8 +335,18 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, to: SessionId, event: &Shared) {
-        self.call(to, |session, now, out| session.on_event(now, event, out));
+    fn hand_out(&mut self, to: &Audience, event: &Shared) {
+        for session in to.sessions() {
+            self.call(*session, |session, now, out| session.on_event(now, event, out));
+        }
+        let Some((by, token, outcome)) = event.answer() else { return };
+        let mut is_done = false;
+        self.call(by, |session, _, _| {
+            is_done = outcome == Outcome::Delivered && session.on_delivered(token);
+        });
+        if !is_done {
+            self.reply(by, Reply::Outcome { token, outcome, away: None });
+        }
     }
 
     fn reply(&mut self, to: SessionId, reply: Reply) {

@@ -167,6 +167,10 @@ impl Desk {
             Effect::Reply { to, reply: Reply::Refused { token: Some(token), refusal } } if *to == of => {
                 Some((token.0, Err(refusal.reason())))
             }
+            Effect::Deliver { event, .. } => {
+                let (_, token, outcome) = event.answer().filter(|(to, ..)| *to == of)?;
+                Some((token.0, Ok(outcome)))
+            }
             _ => None,
         };
         self.fx.iter().filter_map(one).collect()

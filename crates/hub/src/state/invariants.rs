@@ -245,6 +245,11 @@ impl Run {
         }
     }
 
+    fn settle(&mut self, answered: (SessionId, Token)) {
+        let due = self.due.remove(&answered);
+        assert!(due || !self.open.contains(&answered.0), "an outcome that nobody asked for");
+    }
+
     fn take(&mut self, fx: Vec<Effect>) {
         for fx in fx {
             match fx {
@@ -258,11 +263,13 @@ impl Run {
                             self.unacknowledged.entry(*session).or_default().push(event.id);
                         }
                     }
+                    if let Some((to, token, _)) = event.answer() {
+                        self.settle((to, token));
+                    }
                 }
                 Effect::Reply { to, reply } => match reply {
                     Reply::Outcome { token, .. } | Reply::Refused { token: Some(token), .. } => {
-                        let due = self.due.remove(&(to, token));
-                        assert!(due || !self.open.contains(&to), "an outcome that nobody asked for");
+                        self.settle((to, token));
                     }
                     _ => {}
                 },

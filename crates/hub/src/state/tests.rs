@@ -110,17 +110,13 @@ impl Desk {
         let mut got = Vec::new();
         for fx in &self.fx {
             match fx {
-                Effect::Deliver { to, event } if to.sessions().contains(&id) => got.push(match &event.kind {
-                    Kind::Message { from, text, .. } => {
-                        Got::Message(from.name().to_string(), text.as_str().to_owned())
+                Effect::Deliver { to, event } => {
+                    if to.sessions().contains(&id) {
+                        got.extend(happened(&event.kind));
                     }
-                    Kind::Typing { from, .. } => Got::Typing(from.name().to_string()),
-                    Kind::Roster { present } => {
-                        Got::Roster(present.iter().map(|card| card.name().to_string()).collect())
-                    }
-                    // Comings and goings have tests of their own.
-                    _ => continue,
-                }),
+                    let answer = event.answer().filter(|(to, ..)| *to == id);
+                    got.extend(answer.map(|(_, _, outcome)| Got::Outcome(outcome)));
+                }
                 Effect::Reply { to, reply } if *to == id => got.push(match reply {
                     Reply::Outcome { outcome, .. } => Got::Outcome(*outcome),
                     Reply::Refused { refusal, .. } => Got::Refused(refusal.reason()),
@@ -135,6 +131,16 @@ impl Desk {
     fn forget(&mut self) {
         self.fx.clear();
     }
+}
+
+fn happened(kind: &Kind) -> Option<Got> {
+    Some(match kind {
+        Kind::Message { from, text, .. } => Got::Message(from.name().to_string(), text.as_str().to_owned()),
+        Kind::Typing { from, .. } => Got::Typing(from.name().to_string()),
+        Kind::Roster { present } => Got::Roster(present.iter().map(|card| card.name().to_string()).collect()),
+        // Comings and goings have tests of their own.
+        _ => return None,
+    })
 }
 
 fn message(from: &str, text: &str) -> Got {

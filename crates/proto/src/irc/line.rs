@@ -1,10 +1,15 @@
 //! One line, taken apart where it stands: nothing is copied.
 
+use smallvec::SmallVec;
+
 use super::{PARAMS_MAX, Tags};
 use crate::ProtocolError;
 
+/// How many parameters most lines have at most.
+const PARAMS_FEW: usize = 4;
+
 /// A message as it was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line<'a> {
     /// Its tags.
     pub tags: Tags<'a>,
@@ -17,24 +22,14 @@ pub struct Line<'a> {
 }
 
 /// Up to 15 parameters. Reads like a slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Params<'a> {
-    items: [&'a str; PARAMS_MAX],
-    len: usize,
-}
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Params<'a>(SmallVec<[&'a str; PARAMS_FEW]>);
 
 impl<'a> Params<'a> {
-    fn push(&mut self, param: &'a str) {
-        if let Some(slot) = self.items.get_mut(self.len) {
-            *slot = param;
-            self.len += 1;
-        }
-    }
-
     /// The parameter at a position, for as long as the line lives.
     #[must_use]
     pub fn at(&self, index: usize) -> Option<&'a str> {
-        self.items.get(index).copied().filter(|_| index < self.len)
+        self.0.get(index).copied()
     }
 }
 
@@ -42,7 +37,7 @@ impl<'a> std::ops::Deref for Params<'a> {
     type Target = [&'a str];
 
     fn deref(&self) -> &[&'a str] {
-        self.items.get(..self.len).unwrap_or_default()
+        &self.0
     }
 }
 
@@ -72,13 +67,13 @@ impl<'a> Line<'a> {
         if !is_command(command) {
             return Err(ProtocolError::malformed("command", command.as_bytes()));
         }
-        let mut params = Params::default();
+        let mut params = SmallVec::new();
         while !rest.is_empty() {
             if let Some(trailing) = rest.strip_prefix(':') {
                 params.push(trailing);
                 break;
             }
-            if params.len == PARAMS_MAX - 1 {
+            if params.len() == PARAMS_MAX - 1 {
                 params.push(rest);
                 break;
             }
@@ -86,7 +81,7 @@ impl<'a> Line<'a> {
             params.push(param);
             rest = after;
         }
-        Ok(Some(Self { tags, source, command, params }))
+        Ok(Some(Self { tags, source, command, params: Params(params) }))
     }
 
     /// Whether this is the command, whatever the case.
