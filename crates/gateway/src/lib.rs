@@ -24,7 +24,7 @@ use hub::{Dialect, Form, Say, Style, To, Token};
 
 pub use open::{Carrier, Opening, open};
 pub use outbox::{Close, Outbox};
-pub use session::{IrcLimits, IrcLines, Session, Settings, Sts};
+pub use session::{Due, IrcLimits, IrcLines, Session, Settings, Sts};
 
 /// A plain message, as dialects without anything else say it.
 pub(crate) fn say(to: To, text: impl Into<Arc<str>>, token: Option<Token>) -> hub::Command {

@@ -77,8 +77,27 @@ pub trait Session: Send {
     /// When [`Session::on_timer`] wants to be called next. Asked after every call.
     fn wake_at(&self) -> Option<Instant>;
 
+    /// What the peer is to be heard for. Asked after every call.
+    fn due(&self) -> Due {
+        Due::Anything
+    }
+
     /// The user that the session is logged in as, for logs.
     fn user_name(&self) -> Option<&str>;
+}
+
+/// What a peer is to be heard for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Due {
+    /// Whatever it says, at once.
+    #[default]
+    Anything,
+    /// It only acknowledges what it is sent, and has nothing to acknowledge.
+    Nothing,
+    /// It only acknowledges, and nobody waits for that: it may be heard a moment later.
+    Receipt,
+    /// It only acknowledges, and somebody waits for that.
+    UrgentReceipt,
 }
 
 /// The limits and choices of sessions, the same for all connections.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gateway::bridge::RingSession;
 use gateway::detect::Detector;
-use gateway::{Carrier, Close, Opening, Outbox, Session};
+use gateway::{Carrier, Close, Due, Opening, Outbox, Session};
 use hub::{CallId, Dialect, Form, Now, Origin, Outcome, Reply, SessionId, Shared as Event, Token};
 use mio::net::TcpStream;
 
@@ -60,6 +60,10 @@ pub(crate) struct Conn {
     pub(crate) websocket: Option<Box<WebSocket>>,
     pub(crate) queue: WriteQueue,
     pub(crate) stage: Stage,
+    /// What its peer is heard for.
+    due: Due,
+    /// Whether it is heard with those who only acknowledge.
+    pub(crate) is_receiver: bool,
     /// How many events are still to be handed to it, where they were counted.
     pub(crate) to_come: usize,
     /// Among those that the reactor hears when others have been heard.
@@ -157,6 +161,8 @@ impl Conn {
             unread: false,
             put_off: false,
             to_come: 0,
+            due: Due::Anything,
+            is_receiver: false,
             input_ends: false,
             read_closed: false,
             write_closed: false,
@@ -292,11 +298,28 @@ impl Conn {
             self.see_to(&mut out, turn);
         }
         turn.out = Some(out);
-        self.form = match &self.stage {
-            Stage::Session(session) => session.form(),
-            _ => None,
-        };
+        if let Stage::Session(session) = &self.stage {
+            self.form = session.form();
+            let due = session.due();
+            if due != self.due {
+                self.change_due(due, turn);
+            }
+        }
         self.rearm(turn);
+    }
+
+    /// Its peer is to be heard for something else than before.
+    fn change_due(&mut self, due: Due, turn: &mut Turn) {
+        turn.dues.change(self.due, due);
+        self.due = due;
+        if self.is_receiver != self.only_acknowledges() {
+            turn.movers.push(self.slot());
+        }
+    }
+
+    /// Whether nothing but acknowledgements comes.
+    pub(crate) fn only_acknowledges(&self) -> bool {
+        self.due != Due::Anything
     }
 
     /// Does what the session leaves to be done.
@@ -331,6 +354,9 @@ impl Conn {
     pub(crate) fn end(&mut self, reason: &'static str, text: &dyn Display, turn: &mut Turn) {
         let dialect = self.kind.as_str();
         self.form = None;
+        if self.only_acknowledges() {
+            self.change_due(Due::Nothing, turn);
+        }
         match std::mem::replace(&mut self.stage, Stage::Closing) {
             Stage::Closing => return,
             Stage::Session(session) => {

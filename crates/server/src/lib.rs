@@ -40,6 +40,7 @@ mod outlet;
 mod plain;
 mod queue;
 mod reactor;
+mod receipts;
 mod secure;
 mod server;
 mod shared;

@@ -28,13 +28,16 @@ use crate::handout::{self, Follows, Run};
 use crate::http::Visitor;
 use crate::inbox::{Newcomer, News};
 use crate::listen::Door;
+use crate::receipts::Receipts;
 use crate::shared::Shared;
 use crate::turn::Turn;
 
 /// The token of a reactor's waker.
 pub(crate) const WAKER: Token = Token(usize::MAX);
+/// The token of those who only acknowledge.
+const RECEIPTS: Token = Token(usize::MAX - 1);
 /// Listeners count downwards from here, connections upwards from 0.
-const LISTENERS: usize = usize::MAX - 1;
+const LISTENERS: usize = usize::MAX - 2;
 
 /// How much one read takes.
 const READ_BYTES: usize = 64 * 1024;
@@ -56,6 +59,7 @@ const ROUNDS_MAX: usize = 8;
 pub(crate) struct Reactor {
     shard: u8,
     poll: Poll,
+    receipts: Receipts,
     conns: Slab<Box<Conn>>,
     /// Tells apart the connections that used one slot.
     generation: u32,
@@ -80,9 +84,11 @@ pub(crate) struct Reactor {
 
 impl Reactor {
     pub(crate) fn new(shard: u8, poll: Poll, shared: Arc<Shared>, door: Option<Door>) -> io::Result<Self> {
+        let receipts = Receipts::new(poll.registry(), RECEIPTS)?;
         let mut reactor = Self {
             shard,
             poll,
+            receipts,
             conns: Slab::new(),
             generation: 0,
             turn: Turn::new(shared),
@@ -106,6 +112,7 @@ impl Reactor {
     /// Runs until the server has stopped.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut receipts = Events::with_capacity(EVENTS_MAX);
         while !self.is_done() {
             match self.poll.poll(&mut events, self.patience()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -125,12 +132,15 @@ impl Reactor {
             for event in &events {
                 self.on_event(event);
             }
+            self.hear_receipts(&mut receipts)?;
             self.on_timers();
             if self.stop_at.is_none() && self.turn.shared.is_stopping() {
                 self.begin_stop();
             }
             self.talk_with_hub();
             self.flush();
+            self.move_receivers();
+            self.receipts.settle(&mut self.turn.dues, self.poll.registry())?;
             if self.see_to_newcomers() {
                 self.talk_with_hub();
                 self.flush();
@@ -156,7 +166,8 @@ impl Reactor {
         }
         let hub = if self.shard == 0 { turn.shared.hub_wake_at() } else { None };
         let door = self.door.as_ref().and_then(Door::wake_at);
-        let next = [turn.timers.next(), hub, door, self.stop_at].into_iter().flatten().min()?;
+        let away = self.receipts.away_until();
+        let next = [turn.timers.next(), hub, door, away, self.stop_at].into_iter().flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
@@ -166,8 +177,10 @@ impl Reactor {
 
     fn on_event(&mut self, event: &mio::event::Event) {
         let Token(token) = event.token();
-        if event.token() == WAKER {
-            return;
+        match event.token() {
+            WAKER => return,
+            RECEIPTS => return self.receipts.ring(),
+            Token(_) => {}
         }
         if let Some(index) = LISTENERS.checked_sub(token)
             && let Some(door) = self.door.as_mut().filter(|door| index < door.len())
@@ -183,6 +196,44 @@ impl Reactor {
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             self.on_readable(token, event.is_read_closed() || event.is_error());
+        }
+    }
+
+    /// Hears those who only acknowledge. `events` is storage.
+    fn hear_receipts(&mut self, events: &mut Events) -> io::Result<()> {
+        while self.receipts.may_have() {
+            self.receipts.take(events)?;
+            for event in &*events {
+                self.on_event(event);
+            }
+            if events.iter().count() < EVENTS_MAX {
+                return Ok(());
+            }
+            self.receipts.ring();
+        }
+        Ok(())
+    }
+
+    /// Has those who only acknowledge heard together, and everybody else by themselves.
+    fn move_receivers(&mut self) {
+        while let Some(slot) = self.turn.movers.pop() {
+            let Some(conn) = self.conns.get_mut(slot) else { continue };
+            let is_one = conn.only_acknowledges();
+            if is_one == conn.is_receiver {
+                continue;
+            }
+            let (all, receivers) = (self.poll.registry(), self.receipts.registry());
+            let (from, to) = if is_one { (all, receivers) } else { (receivers, all) };
+            let moved = from.deregister(&mut conn.socket).and_then(|()| {
+                to.register(&mut conn.socket, Token(slot), Interest::READABLE | Interest::WRITABLE)
+            });
+            match moved {
+                Ok(()) => conn.is_receiver = is_one,
+                Err(error) => {
+                    tracing::warn!(%error, "can't watch a connection");
+                    conn.lost(&mut self.turn);
+                }
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use hub::Now;
 
 use crate::metrics::Tally;
 use crate::queue::Spare;
+use crate::receipts::Dues;
 use crate::shared::{Ask, Shared};
 use crate::timers::Timers;
 use crate::tls::Scratch;
@@ -22,6 +23,9 @@ pub(crate) struct Turn {
     pub(crate) at_once: bool,
     /// Slots of connections that have something to write, or are to be dropped.
     pub(crate) marked: Vec<usize>,
+    /// Slots of connections that are to be heard with those who only acknowledge, or no longer.
+    pub(crate) movers: Vec<usize>,
+    pub(crate) dues: Dues,
     pub(crate) timers: Timers,
     pub(crate) tally: Tally,
     pub(crate) spare: Spare,
@@ -41,6 +45,8 @@ impl Turn {
             asks: Vec::new(),
             at_once: false,
             marked: Vec::new(),
+            movers: Vec::new(),
+            dues: Dues::default(),
             timers: Timers::default(),
             tally: Tally::default(),
             spare: Spare::default(),

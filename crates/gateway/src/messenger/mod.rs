@@ -19,7 +19,7 @@ use proto::messenger::server::Decoder;
 use proto::messenger::{ClientFrame, End, ErrorCode, Role, SentWord, ServerFrame};
 
 use crate::plain::{Place, Plain, invited, kicked, plain};
-use crate::{Close, Outbox, Session, Settings};
+use crate::{Close, Due, Outbox, Session, Settings};
 use answers::{Answers, Slot};
 use outlet::Outlet;
 use wire::Habits;
@@ -393,6 +393,15 @@ impl Session for MessengerSession {
             Phase::Closed => return None,
         };
         [deadline, self.pause_at, self.give_up_at, self.outlet.wake_at()].into_iter().flatten().min()
+    }
+
+    fn due(&self) -> Due {
+        match self.outlet.due() {
+            Due::Anything => Due::Anything,
+            Due::Nothing | Due::Receipt | Due::UrgentReceipt if !self.awaits_only_receipts() => Due::Anything,
+            due if self.decoder.is_empty() => due,
+            Due::Nothing | Due::Receipt | Due::UrgentReceipt => Due::UrgentReceipt,
+        }
     }
 
     fn user_name(&self) -> Option<&str> {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use hub::{Command, EventId, Now, Shared, Verdict};
 
-use crate::{Close, Outbox, Settings};
+use crate::{Close, Due, Outbox, Settings};
 
 /// The way out of one connection. A connection without the receiving role has hardly anything in it.
 #[derive(Debug, Default)]
@@ -160,6 +160,20 @@ impl Outlet {
         let awaited = mail.awaited.as_ref().map(|awaited| awaited.until);
         let may_go = !mail.answers.is_empty() || (awaited.is_none() && !mail.forwards.is_empty());
         [awaited, self.free_at.filter(|_| may_go)].into_iter().flatten().min()
+    }
+
+    /// What the client is to be heard for, if it does nothing but receive.
+    pub(super) fn due(&self) -> Due {
+        match self.mail.as_deref() {
+            None | Some(Mail { is_shared: true, .. }) => Due::Anything,
+            Some(Mail { awaited: None, .. }) => Due::Nothing,
+            Some(Mail { awaited: Some(Awaited { completes: Some(message), .. }), forwards, .. })
+                if !message.is_awaited && forwards.is_empty() =>
+            {
+                Due::Receipt
+            }
+            Some(_) => Due::UrgentReceipt,
+        }
     }
 
     /// Whether no answer waits for its gap.

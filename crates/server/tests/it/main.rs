@@ -9,6 +9,7 @@ mod fixture;
 mod flood;
 mod http;
 mod limits;
+mod receivers;
 mod ringing;
 mod slow_reader;
 mod tls;
