@@ -9,6 +9,7 @@
 //! sockets (`server`).
 
 mod accounts;
+mod addressing;
 mod admin;
 mod ask;
 mod card;

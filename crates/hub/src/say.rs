@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
+use crate::addressing::no_user;
 use crate::membership::no_room;
 use crate::state::User;
 use crate::{
-    Audience, Card, Dialect, Effect, EventId, Hub, Kind, Namespace, Now, Outcome, Party, Ranks, Refusal,
-    Reply, RoomId, Say, Scope, SessionId, Style, Text, To, Token, UserFlags, UserId, Verdict,
+    Audience, Card, Dialect, Effect, EventId, Hub, Kind, Now, Outcome, Party, Ranks, Refusal, Reply, RoomId,
+    Say, Scope, SessionId, Style, Text, To, Token, UserFlags, UserId, Verdict,
 };
 
 /// Messages whose recipients acknowledge them themselves.
@@ -65,7 +66,7 @@ impl Hub {
             To::Channel(name) => (Recipients::Room(self.room_to(&name)?, None), say.text),
             To::Ranked(name, least) => (Recipients::Room(self.room_to(&name)?, Some(least)), say.text),
             To::User(name) => {
-                let user = self.find(from, &name).ok_or_else(|| no_user(&name))?;
+                let user = self.find_again(from, &name).ok_or_else(|| no_user(&name))?;
                 (Recipients::Users(smallvec![user], 1), say.text)
             }
             To::Group(names) => {
@@ -277,40 +278,6 @@ impl Hub {
         })
     }
 
-    /// The present user whom a name means in the dialect of the session that wrote it.
-    pub(crate) fn find(&self, from: SessionId, spelled: &str) -> Option<UserId> {
-        let dialect = self.sessions.get(&from)?.origin.dialect;
-        let spaces: &[Namespace] = match dialect {
-            Dialect::Muca => &[Namespace::MucaUid, Namespace::Muca],
-            Dialect::Tmp | Dialect::Rooms | Dialect::Bridge | Dialect::Messenger | Dialect::Irc => {
-                &[dialect.namespace()]
-            }
-        };
-        spaces
-            .iter()
-            .filter_map(|space| self.directory.find(*space, spelled))
-            .find(|user| self.users.get(user).is_some_and(|user| user.present))
-    }
-
-    /// The user whose name a text begins with, and the rest of the text.
-    fn find_leading<'t>(&self, from: SessionId, text: &'t str) -> Result<(UserId, &'t str), Refusal> {
-        let text = text.trim_start();
-        let ends = text.char_indices().filter(|(_, c)| c.is_whitespace()).map(|(end, _)| end);
-        // A name's words may be apart by more than one space here, but not by more than the name is long.
-        let ends: SmallVec<[usize; 16]> =
-            ends.take_while(|end| *end <= 4 * crate::NAME_CHARS_MAX).chain([text.len()]).collect();
-        for end in ends.iter().rev() {
-            let (name, rest) = text.split_at(*end);
-            if let Some(user) =
-                (name.chars().count() <= crate::NAME_CHARS_MAX).then(|| self.find(from, name)).flatten()
-            {
-                return Ok((user, rest.trim_start()));
-            }
-        }
-        let name = text.split_whitespace().next().unwrap_or_default();
-        Err(no_user(name))
-    }
-
     pub(crate) fn receiving_sessions(&self, user: UserId) -> impl Iterator<Item = SessionId> + '_ {
         self.users.get(&user).into_iter().flat_map(|user| self.hearing(user))
     }
@@ -447,10 +414,6 @@ fn to_service(say: &Say) -> Option<(&str, &str)> {
         To::Room(_) | To::Channel(_) | To::Ranked(..) => return None,
     };
     Hub::is_service(name).then_some((name, text))
-}
-
-fn no_user(name: &str) -> Refusal {
-    Refusal::NoSuchUser { name: name.to_owned() }
 }
 
 /// The sessions as an audience.

@@ -92,6 +92,8 @@ pub(crate) struct Session {
     pub(crate) fingerprint: Option<Box<Fingerprint>>,
     pub(crate) roster: bool,
     pub(crate) receipts: bool,
+    /// To whom it wrote last.
+    pub(crate) addressee: Option<UserId>,
 }
 
 impl Session {
@@ -228,6 +230,7 @@ impl Hub {
                 fingerprint: None,
                 roster: false,
                 receipts: false,
+                addressee: None,
             }),
         );
     }

@@ -132,6 +132,10 @@ impl IrcSession {
     /// The targets of a message, each once.
     pub(super) fn targets<'t>(&mut self, cx: &mut Call<'_>, targets: &'t str, quiet: bool) -> Targets<'t> {
         let mut all = Targets::new();
+        if !targets.contains(',') {
+            all.push(targets);
+            return all;
+        }
         for target in targets.split(',').filter(|target| !target.is_empty()) {
             if !all.contains(&target) {
                 all.push(target);

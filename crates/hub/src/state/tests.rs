@@ -256,6 +256,32 @@ fn peers_off_this_machine_have_a_rate() {
 }
 
 #[test]
+fn a_name_means_whoever_has_it_now() {
+    let mut desk = desk(HubConfig::default());
+    let (ana, _) = desk.join(Dialect::Irc, login("ana"));
+    let (bob, _) = desk.join(Dialect::Irc, login("bob"));
+    let say = |desk: &mut Desk, to: &str| {
+        desk.forget();
+        desk.say(ana, To::User(to.into()), "hi", Some(1));
+    };
+    say(&mut desk, "bob");
+    assert_eq!(desk.got(bob), [message("ana", "hi")]);
+    say(&mut desk, "BOB");
+    assert_eq!(desk.got(bob), [message("ana", "hi")]);
+    desk.apply(bob, Command::Rename { name: "bert".into() });
+    say(&mut desk, "bob");
+    assert_eq!((desk.got(bob), desk.got(ana)), (vec![], vec![Got::Refused("no_such_user")]));
+    let (other, _) = desk.join(Dialect::Irc, login("bob"));
+    say(&mut desk, "bob");
+    assert_eq!((desk.got(bob), desk.got(other)), (vec![], vec![message("ana", "hi")]));
+    desk.close(other);
+    say(&mut desk, "bob");
+    assert_eq!(desk.got(ana), [Got::Refused("no_such_user")]);
+    say(&mut desk, "bert");
+    assert_eq!(desk.got(bob), [message("ana", "hi")]);
+}
+
+#[test]
 fn private_messages_go_by_wire_name_both_ways() {
     let mut desk = desk(HubConfig::default());
     let (ana, _) = desk.join(Dialect::Tmp, login("Ana María"));
