@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use hub::{Chunks, Dialect, Event, Form, Namespace, Shared};
-use proto::rooms::{Framing, ServerFrame, encode};
+use proto::rooms::{Framing, ServerFrame, encode, encode_message, message_bytes};
 
 use crate::plain::{Plain, plain};
 use crate::text;
@@ -46,21 +46,12 @@ pub(super) fn said(plain: &Plain<'_>, framing: Framing, bytes_max: usize) -> Chu
 /// several for a line that is too long for one.
 pub(super) fn texts(from: &str, private: bool, text: &str, framing: Framing, bytes_max: usize) -> Chunks {
     let mut messages = Chunks::new();
-    let prefix = message(
-        &ServerFrame::Message { from: from.to_owned(), private, text: String::new() },
-        Framing::Reads,
-    );
-    let end = match framing {
-        Framing::Reads => b"".as_slice(),
-        Framing::Lines => b"\n",
-    };
-    let text_max = bytes_max.saturating_sub(prefix.len() + end.len()).max(TEXT_BYTES_MIN);
+    let around = message_bytes(from, private, 0, framing);
+    let text_max = bytes_max.saturating_sub(around).max(TEXT_BYTES_MIN);
     for line in text::lines(text) {
         for piece in text::split(&text::plain(line), text_max, char::len_utf8) {
-            let mut bytes = BytesMut::with_capacity(prefix.len() + piece.len() + end.len());
-            for part in [&prefix, piece.as_bytes(), end] {
-                bytes.extend_from_slice(part);
-            }
+            let mut bytes = BytesMut::new();
+            encode_message(from, private, piece, framing, &mut bytes);
             messages.push(bytes.freeze());
         }
     }

@@ -17,7 +17,7 @@ pub mod fuzz;
 mod server;
 
 pub use client::{Client, Options, encode as encode_client};
-pub use server::{Decoder, encode};
+pub use server::{Decoder, encode, encode_message, message_bytes};
 
 use bytes::BytesMut;
 

@@ -174,16 +174,29 @@ fn first(message: &[u8]) -> Result<ClientFrame, ProtocolError> {
     Ok(ClientFrame::First { name: name.to_owned(), room: room.to_owned() })
 }
 
+/// Appends what somebody said. It has to be on one line where lines are messages.
+pub fn encode_message(from: &str, private: bool, text: &str, framing: Framing, out: &mut BytesMut) {
+    // Exactly as much as is needed: then the bytes can be shared without being wrapped.
+    out.reserve(message_bytes(from, private, text.len(), framing));
+    let end = if framing == Framing::Lines { "\n" } else { "" };
+    for part in [from, if private { PRIVATE } else { "" }, SEPARATOR, text, end] {
+        out.put_slice(part.as_bytes());
+    }
+}
+
+/// How many bytes a message with so many bytes of text takes.
+#[must_use]
+pub fn message_bytes(from: &str, private: bool, text: usize, framing: Framing) -> usize {
+    let private = if private { PRIVATE.len() } else { 0 };
+    from.len() + private + SEPARATOR.len() + text + usize::from(framing == Framing::Lines)
+}
+
 /// Appends a frame. Its text has to be on one line where lines are messages.
 pub fn encode(frame: &ServerFrame, framing: Framing, out: &mut BytesMut) {
     match frame {
         ServerFrame::Code(code) => out.put_slice(code.as_str().as_bytes()),
         ServerFrame::Message { from, private, text } => {
-            let private = if *private { PRIVATE } else { "" };
-            out.reserve(from.len() + private.len() + SEPARATOR.len() + text.len() + 1);
-            for part in [from, private, SEPARATOR, text] {
-                out.put_slice(part.as_bytes());
-            }
+            return encode_message(from, *private, text, framing, out);
         }
         ServerFrame::Exit => out.put_slice(EXIT.as_bytes()),
         ServerFrame::Other(text) => out.put_slice(text.as_bytes()),

@@ -60,12 +60,18 @@ fn split_at_unit(text: &str, units: usize, width: fn(char) -> usize) -> Option<(
 /// How many UTF-16 units a name takes in the user field.
 #[must_use]
 pub fn user_units(name: &str) -> usize {
+    if name.is_ascii() {
+        return name.len();
+    }
     name.encode_utf16().count()
 }
 
 /// As much of a name as fits the user field, cut between characters.
 #[must_use]
 pub fn clip_user(name: &str) -> &str {
+    if name.is_ascii() {
+        return trim(name.get(..USER_UNITS).unwrap_or(name));
+    }
     let mut left = USER_UNITS;
     let mut end = 0;
     for c in name.chars() {
