@@ -25,6 +25,9 @@ const SPARE_MAX: usize = 8;
 const SPARE_EFFECTS_MAX: usize = 1024;
 /// Requests to look something up that may wait for each thread that does.
 const RECALLS_MAX: usize = 2 * 1024;
+/// By how much the threads that work for the disk step back behind the reactors where they share a core (nice(2)): these
+/// are woken for people who wait. A tenth of the core is left, and they need less than half of that.
+const STEPS_BACK: i32 = 10;
 /// How many threads look things up.
 pub(crate) const READERS: usize = 2;
 
@@ -332,8 +335,16 @@ pub(crate) fn run_reader(shared: &Shared, mut reader: Reader, number: usize) {
     }
 }
 
+/// Has this thread work for the disk when nobody else wants the core, for the most part.
+pub(crate) fn step_back() {
+    if let Err(error) = rustix::process::setpriority_process(None, STEPS_BACK) {
+        tracing::debug!(%error, "a thread can't step back");
+    }
+}
+
 /// Moves what is in the log until [`Journal::end`].
 pub(crate) fn run_checkpoints(shared: &Shared, mut checkpointer: Checkpointer) {
+    step_back();
     while shared.journal.next_checkpoint() {
         // If it can't be done, whoever writes will say so.
         if let Err(error) = checkpointer.run() {
@@ -344,6 +355,7 @@ pub(crate) fn run_checkpoints(shared: &Shared, mut checkpointer: Checkpointer) {
 
 /// Looks at all that is kept for damage, beside everything else.
 pub(crate) fn check(shared: &Shared, reader: Reader) {
+    step_back();
     if let Checking::Ended = shared.journal.set_checking(Checking::Yes(reader.interrupter())) {
         return;
     }

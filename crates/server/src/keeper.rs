@@ -22,7 +22,7 @@ use smallvec::SmallVec;
 use store::{CommitLog, Durability, Erased, Erasing, Sealed, StoreError, Writer};
 use tokio::sync::oneshot;
 
-use crate::journal::{After, Asker, Turn, Waited};
+use crate::journal::{self, After, Asker, Turn, Waited};
 use crate::shared::Shared;
 
 /// When nothing happens for so long, there is time to tidy up.
@@ -69,6 +69,7 @@ struct Keeper {
 
 /// Keeps and posts until [`crate::journal::Journal::end`].
 pub(crate) fn run(shared: &Shared, writer: Writer, log: CommitLog) {
+    journal::step_back();
     let (kept, tidied) = (Instant::now(), Instant::now());
     let (sealed, erasings) = (Sealed::default(), Erasings::default());
     let mut keeper = Keeper { writer, sealed, erasings, entered: 0, fresh: 0, is_roomy: true, kept, tidied };
