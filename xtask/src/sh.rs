@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 /// What a task comes to; an error is a sentence for a person.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
@@ -14,9 +15,14 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// The top folder of the project.
+/// The top folder of the project: the one that cargo runs this for, which need not be the one that it was built in if
+/// several share a build folder.
 pub(crate) fn top() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."))
+    static PACKAGE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let built_in = || env!("CARGO_MANIFEST_DIR").into();
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(built_in, PathBuf::from)
+    });
+    PACKAGE.parent().unwrap_or_else(|| Path::new("."))
 }
 
 /// The folder that cargo builds into.
