@@ -302,8 +302,8 @@ impl Hub {
             };
             (1..).map(derived).find(|shown| self.directory.find(space, shown).is_none())
         });
-        let (profile, party) = Default::default();
-        Card { user: NOBODY, name, dialect: Dialect::Irc, wire, profile, party }
+        let (profile, notes) = Default::default();
+        Card { user: NOBODY, name, dialect: Dialect::Irc, wire, profile, notes }
     }
 
     /// Has a ban kept.

@@ -1,6 +1,7 @@
 //! Public faces: what others may know of a user and of a room.
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::names::WireNames;
@@ -14,30 +15,55 @@ pub struct Card {
     pub(crate) dialect: Dialect,
     pub(crate) wire: WireNames,
     pub(crate) profile: Profile,
-    pub(crate) party: Remembered,
+    pub(crate) notes: Notes,
 }
 
-/// As whom a card's owner takes part in conversations, once that was asked. A copy is about to be changed, and has
-/// forgotten.
+/// What is found out of a card, or put there, and is no part of it. A copy is about to be changed, and has nothing of it.
 #[derive(Default)]
-pub(crate) struct Remembered(OnceLock<Party>);
+pub(crate) struct Notes {
+    /// As whom the card's owner takes part in conversations, once that was asked.
+    party: OnceLock<Party>,
+    label: Label,
+}
 
-impl fmt::Debug for Remembered {
-    /// Says nothing: a card is the same before and after it was asked.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Remembered")
+/// Two numbers that whoever keeps what is said puts on a card to know it again: they mean something to it alone, and are
+/// for one at a time to read and to write.
+#[derive(Debug, Default)]
+pub struct Label {
+    lot: AtomicU64,
+    number: AtomicI64,
+}
+
+impl Label {
+    /// What was put there last; zeros before that.
+    #[must_use]
+    pub fn get(&self) -> (u64, i64) {
+        (self.lot.load(Ordering::Relaxed), self.number.load(Ordering::Relaxed))
+    }
+
+    /// Puts something there.
+    pub fn set(&self, lot: u64, number: i64) {
+        self.lot.store(lot, Ordering::Relaxed);
+        self.number.store(number, Ordering::Relaxed);
     }
 }
 
-impl Clone for Remembered {
+impl fmt::Debug for Notes {
+    /// Says nothing: a card is the same with and without them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notes")
+    }
+}
+
+impl Clone for Notes {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl Remembered {
-    pub(crate) fn get_or_init(&self, find: impl FnOnce() -> Party) -> &Party {
-        self.0.get_or_init(find)
+impl Notes {
+    pub(crate) fn party(&self, find: impl FnOnce() -> Party) -> &Party {
+        self.party.get_or_init(find)
     }
 }
 
@@ -83,8 +109,14 @@ impl Card {
             account: face.account.map(Into::into),
             bot: face.bot,
         };
-        let (name, party) = (Name::kept(&face.name), Remembered::default());
-        Self { user: UserId(0), name, dialect: face.dialect, wire, profile, party }
+        let (name, notes) = (Name::kept(&face.name), Notes::default());
+        Self { user: UserId(0), name, dialect: face.dialect, wire, profile, notes }
+    }
+
+    /// What whoever keeps what is said knows it by.
+    #[must_use]
+    pub fn label(&self) -> &Label {
+        &self.notes.label
     }
 
     /// Who it is.
@@ -180,5 +212,25 @@ impl RoomCard {
     #[must_use]
     pub fn channel(&self) -> &str {
         &self.channel
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_no_label() {
+        let ana = Card::former(FormerFace {
+            name: "ana".to_owned(),
+            nick: "ana".to_owned(),
+            username: "~ana".to_owned(),
+            host: "gate.example".to_owned(),
+            account: None,
+            dialect: Dialect::Irc,
+            bot: false,
+        });
+        ana.label().set(7, 11);
+        assert_eq!((ana.label().get(), ana.clone().label().get()), ((7, 11), (0, 0)));
     }
 }

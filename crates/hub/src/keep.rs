@@ -84,7 +84,7 @@ impl Party {
             Some(account) => Self::of_account(account),
             None => Self::of_name(card.name.as_str()),
         };
-        card.party.get_or_init(find).clone()
+        card.notes.party(find).clone()
     }
 
     /// The party as text.

@@ -53,7 +53,7 @@ pub use accounts::{
     InvitationDigest, NewInvitation, Presence, Proof, SCRAM_ITERATIONS, ScramKeys,
 };
 pub use admin::{ServerBan, SessionInfo};
-pub use card::{Card, FormerFace, RoomCard};
+pub use card::{Card, FormerFace, Label, RoomCard};
 pub use command::{ClientProfile, Command, Entrance, Leg, Login, Origin, Say, To, Verdict};
 pub use config::HubConfig;
 pub use effect::{Audience, Effect, Purpose};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use crate::card::{Profile, Remembered};
+use crate::card::{Notes, Profile};
 use crate::names::Key;
 use crate::state::{Session, User};
 use crate::{
@@ -192,7 +192,7 @@ impl Hub {
             dialect: origin.dialect,
             wire,
             profile,
-            party: Remembered::default(),
+            notes: Notes::default(),
         });
         self.users.insert(
             user,

@@ -130,7 +130,7 @@ mod tests {
                 account: account.map(Into::into),
                 bot: false,
             },
-            party: Default::default(),
+            notes: Default::default(),
         }
     }
 

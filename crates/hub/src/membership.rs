@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::card::{Profile, Remembered};
+use crate::card::{Notes, Profile};
 use crate::names::{Key, WireNames};
 use crate::pace::Told;
 use crate::room::Room;
@@ -76,7 +76,7 @@ impl Hub {
             dialect: origin.dialect,
             wire: WireNames::default(),
             profile: profile.clone(),
-            party: Remembered::default(),
+            notes: Notes::default(),
         };
         self.may_join(room, &card, origin.address, None)
     }

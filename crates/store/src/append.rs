@@ -80,6 +80,19 @@ impl<'b> Writer<'b> {
     }
 }
 
+/// Writes a text that is most often short, as [`Writer::text`] does.
+#[inline]
+pub(crate) fn text(text: &str, bytes: &mut Vec<u8>) {
+    match u8::try_from(text.len()) {
+        Ok(length) if length < 0x80 => {
+            bytes.reserve(1 + text.len());
+            bytes.push(length);
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        _ => Writer::new(bytes).text(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
@@ -87,6 +100,15 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
+
+    #[test]
+    fn postcard_reads_texts() {
+        for length in [0, 1, 127, 128, 300, 20_000] {
+            let (mut bytes, written) = (b"before".to_vec(), "é".repeat(length / 2) + &"x".repeat(length % 2));
+            text(&written, &mut bytes);
+            assert_eq!(bytes.strip_prefix(b"before").unwrap(), postcard::to_allocvec(&written).unwrap());
+        }
+    }
 
     #[test]
     fn postcard_reads_it() {

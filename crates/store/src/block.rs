@@ -217,7 +217,8 @@ pub(crate) fn entries(first: i64, bytes: &[u8]) -> impl Iterator<Item = Result<E
     })
 }
 
-fn no_block(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+/// What makes no sense.
+pub(crate) fn no_block(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::FromSqlConversionFailure(0, Type::Blob, error.into())
 }
 

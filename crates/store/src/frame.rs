@@ -1,9 +1,9 @@
 //! What is appended to the commit log in one go, and how it is read again.
 
 use crate::commit_log::FIRST_FORMAT;
-use crate::lot::{Lot, Piece};
-use crate::numbers::Numbers;
-use crate::record::{Line, Named, Record, Said};
+use crate::lot::{Lot, Piece, Somebody};
+use crate::numbers::{News, Numbers};
+use crate::record::{self, Line, Named, Record, Said};
 
 /// Memory that is kept for the next frame: bytes, and events.
 const SPARE_BYTES: usize = 256 * 1024;
@@ -15,6 +15,7 @@ const SPARE_EVENTS: usize = 4 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Frame {
     bytes: Vec<u8>,
+    faces: Vec<Somebody>,
     events: Vec<Piece>,
 }
 
@@ -30,18 +31,20 @@ impl Frame {
         self.bytes.clear();
         self.bytes.shrink_to(SPARE_BYTES);
         self.bytes.extend([0; Self::HEAD]);
+        self.faces.clear();
+        self.faces.shrink_to(SPARE_EVENTS);
         self.events.clear();
         self.events.shrink_to(SPARE_EVENTS);
     }
 
     pub(crate) fn push(&mut self, said: &Said<'_>, numbers: &mut Numbers, lot: &mut Lot) {
-        let Self { bytes, events } = self;
-        let known = numbers.of(said, lot, |line| {
-            let before = bytes.len();
-            if let Err(error) = postcard::to_io(line, &mut *bytes) {
-                tracing::error!(%error, "a record can't be written");
-                bytes.truncate(before);
+        let Self { bytes, faces, events } = self;
+        let known = numbers.of(said, lot.places_mut(), |news| match news {
+            News::Face(number, look) => {
+                record::append_face(number, look, bytes);
+                faces.push(Somebody { number, look: bytes.len() - look.len()..bytes.len() });
             }
+            News::Place(number, place) => record::append_place(number, place, bytes),
         });
         let id = said.id();
         let first = events.first().map_or(id, |first: &Piece| first.id);
@@ -69,7 +72,7 @@ impl Frame {
 
     /// Hands its events to who enters them.
     pub(crate) fn give(&self, lot: &mut Lot) {
-        lot.take(&self.bytes, &self.events, 0);
+        lot.take(&self.bytes, &self.faces, &self.events, 0);
     }
 
     /// The next one, and what comes after it; nothing if it isn't whole.

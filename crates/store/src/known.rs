@@ -4,6 +4,7 @@ use hub::EventId;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::block::no_block;
 use crate::numbers::FaceNumbers;
 use crate::record::Face;
 
@@ -95,12 +96,13 @@ impl Known {
         Ok(id)
     }
 
-    /// Sees to it that a face is there. `insert` is there from the first that wasn't.
+    /// Sees to it that a face is there, as [`Face::append`] wrote it. `insert` is there from the first that wasn't.
     pub(crate) fn see_to_face<'c>(
         &mut self,
         change: &'c Connection,
         insert: &mut Option<CachedStatement<'c>>,
-        (number, look): (i64, &str),
+        number: i64,
+        look: &[u8],
     ) -> rusqlite::Result<()> {
         if self.faces.contains(&number) {
             return Ok(());
@@ -109,7 +111,8 @@ impl Known {
             Some(insert) => insert,
             None => insert.insert(change.prepare_cached(INSERT_FACE)?),
         };
-        let Face { name, nick, username, host, account, dialect, bot } = Face::of_look(look);
+        let Face { name, nick, username, host, account, dialect, bot } =
+            Face::read(look).map_err(no_block)?;
         insert.execute(params![number, name, nick, username, host, account, dialect, bot])?;
         self.faces.insert(number);
         Ok(())

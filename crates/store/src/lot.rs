@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use crate::block::{Blocks, Entry};
 use crate::expire::Expiry;
 use crate::known::Known;
-use crate::numbers::{Look, Numbered, Numbers};
+use crate::numbers::{News, Numbered, Numbers};
 use crate::record::{Place, Record, Said};
 
 /// Memory that is kept for what comes: events, and bytes.
@@ -23,10 +23,10 @@ const YIELDS_EVERY: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Lot {
     /// Everybody whom the events name.
-    faces: Vec<(i64, Look)>,
+    faces: Vec<Somebody>,
     places: Vec<Somewhere>,
     events: Vec<Piece>,
-    /// What [`Entry::append_said`] wrote of them, and what may be between.
+    /// What [`crate::record::Face::append`] and [`Entry::append_said`] wrote of them, and what may be between.
     bytes: Vec<u8>,
 }
 
@@ -38,9 +38,16 @@ pub(crate) struct Piece {
     pub(crate) said: Range<usize>,
 }
 
+/// A face in bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Somebody {
+    pub(crate) number: i64,
+    pub(crate) look: Range<usize>,
+}
+
 /// A [`Place`] that outlasts what it was found in.
 #[derive(Debug)]
-struct Somewhere {
+pub(crate) struct Somewhere {
     history: Box<str>,
     room: Box<str>,
     parties: Box<[Box<str>]>,
@@ -56,7 +63,7 @@ impl Lot {
     /// How much memory the events take.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.bytes.len() + self.events.len() * size_of::<Piece>()
+        self.bytes.len() + self.events.len() * size_of::<Piece>() + self.faces.len() * size_of::<Somebody>()
     }
 
     /// Whether there are none.
@@ -74,6 +81,7 @@ impl Lot {
     /// Forgets them; later ones may use the memory.
     pub fn clear(&mut self) {
         self.faces.clear();
+        self.faces.shrink_to(SPARE_EVENTS);
         self.places.clear();
         self.events.clear();
         self.events.shrink_to(SPARE_EVENTS);
@@ -87,35 +95,39 @@ impl Lot {
             std::mem::swap(self, other);
         } else {
             let places = number(self.places.len());
-            self.faces.append(&mut other.faces);
             self.places.append(&mut other.places);
-            self.take(&other.bytes, &other.events, places);
+            self.take(&other.bytes, &other.faces, &other.events, places);
         }
         other.clear();
     }
 
-    /// Somebody whom an event is going to name.
-    pub(crate) fn add_face(&mut self, number: i64, look: Look) {
-        self.faces.push((number, look));
+    /// The places that events may be in.
+    pub(crate) fn places_mut(&mut self) -> &mut Vec<Somewhere> {
+        &mut self.places
     }
 
-    /// Somewhere an event is going to be; its number.
-    pub(crate) fn add_place(&mut self, there: &Place<'_>) -> u32 {
-        let Place { history, room, parties } = there;
-        let parties = parties.iter().map(|party| (*party).into()).collect();
-        self.places.push(Somewhere { history: (*history).into(), room: (*room).into(), parties });
-        number(self.places.len() - 1)
-    }
-
-    /// Takes events with the bytes that they are in. Their places come after so many.
-    pub(crate) fn take(&mut self, bytes: &[u8], events: &[Piece], places: u32) {
+    /// Takes people and events with the bytes that they are in. The events' places come after so many.
+    pub(crate) fn take(&mut self, bytes: &[u8], faces: &[Somebody], events: &[Piece], places: u32) {
         let start = self.bytes.len();
+        let moved = |at: &Range<usize>| start + at.start..start + at.end;
         self.bytes.extend_from_slice(bytes);
+        self.faces.extend(
+            faces.iter().map(|Somebody { number, look }| Somebody { number: *number, look: moved(look) }),
+        );
         self.events.extend(events.iter().map(|Piece { place, id, said }| Piece {
             place: place + places,
             id: *id,
-            said: start + said.start..start + said.end,
+            said: moved(said),
         }));
+    }
+
+    /// Takes who is going to be named. Places are taken already.
+    fn hear(faces: &mut Vec<Somebody>, bytes: &mut Vec<u8>, news: &News<'_, '_>) {
+        if let News::Face(number, look) = news {
+            let begins = bytes.len();
+            bytes.extend_from_slice(look);
+            faces.push(Somebody { number: *number, look: begins..bytes.len() });
+        }
     }
 
     fn push(&mut self, Numbered { place, from, whom }: Numbered, entry: Entry<'_>) {
@@ -127,13 +139,15 @@ impl Lot {
 
     /// Takes an event as the hub has it.
     pub(crate) fn push_said(&mut self, numbers: &mut Numbers, said: &Said<'_>) {
-        let numbered = numbers.of(said, self, |_| {});
+        let Self { faces, places, bytes, .. } = self;
+        let numbered = numbers.of(said, places, |news| Self::hear(faces, bytes, &news));
         self.push(numbered, said.entry(numbered.from, numbered.whom));
     }
 
     /// Takes an event that was read.
     pub(crate) fn push_record(&mut self, numbers: &mut Numbers, record: &Record<'_>) {
-        let numbered = numbers.of_record(record, self);
+        let Self { faces, places, bytes, .. } = self;
+        let numbered = numbers.of_record(record, places, |news| Self::hear(faces, bytes, &news));
         self.push(numbered, record.entry.clone());
     }
 
@@ -183,18 +197,26 @@ impl Lot {
     /// Enters who is not there. Whoever has a number of somebody who was erased meanwhile gets another.
     fn enter_faces(&self, change: &Connection, known: &mut Known, blocks: &mut Blocks) -> Result<()> {
         let (mut others, mut insert) = (FxHashMap::default(), None);
-        for (number, look) in &self.faces {
-            let mut number = *number;
+        for Somebody { number, look } in &self.faces {
+            let (mut number, look) = (*number, self.bytes.get(look.clone()).unwrap_or_default());
             if known.is_retired(number) {
                 number = *others.entry(number).or_insert_with(|| known.new_face());
             }
-            known.see_to_face(change, &mut insert, (number, look))?;
+            known.see_to_face(change, &mut insert, number, look)?;
         }
         if !others.is_empty() {
             blocks.renumber(|face| others.get(&face).copied().unwrap_or(face))?;
         }
         Ok(())
     }
+}
+
+/// Somewhere an event is going to be; its number.
+pub(crate) fn add_place(places: &mut Vec<Somewhere>, there: &Place<'_>) -> u32 {
+    let Place { history, room, parties } = there;
+    let parties = parties.iter().map(|party| (*party).into()).collect();
+    places.push(Somewhere { history: (*history).into(), room: (*room).into(), parties });
+    number(places.len() - 1)
 }
 
 /// There are far less than can be counted.

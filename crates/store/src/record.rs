@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::append::Writer;
+use crate::append::{self, Writer};
 use crate::block::Entry;
 use crate::numbers::Numbered;
 use crate::row::kind;
@@ -39,10 +39,6 @@ impl Whereabouts<'_> {
         Place { history: history.as_str(), room, parties: parties.iter().map(Party::as_str).collect() }
     }
 }
-
-/// What ends a part of a look: in none of them.
-const LOOK_END: char = '\n';
-const BOT: &str = "bot";
 
 /// A person as it looked: the columns of its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +77,9 @@ pub(crate) enum Line<'r, N = i64> {
     Event(u32, #[serde(borrow)] Entry<'r>),
 }
 
-/// How [`Line::Event`] begins.
+/// How lines begin.
+const FACE: u8 = 0;
+const PLACE: u8 = 1;
 const EVENT: u8 = 2;
 
 /// An event with all that belongs to it.
@@ -123,23 +121,43 @@ impl<'r> Face<'r> {
         }
     }
 
-    /// Writes it as one text, which [`Face::of_look`] reads.
-    pub(crate) fn write_look(&self, look: &mut String) {
+    /// Writes it behind some bytes, as the log has it.
+    pub(crate) fn append(&self, bytes: &mut Vec<u8>) {
         let Self { name, nick, username, host, account, dialect, bot } = *self;
-        look.clear();
-        for part in [name, nick, username, host, account, dialect, if bot { BOT } else { "" }] {
-            look.push_str(part);
-            look.push(LOOK_END);
+        for part in [name, nick, username, host, account, dialect] {
+            append::text(part, bytes);
         }
+        bytes.push(bot.into());
     }
 
-    /// What [`Face::write_look`] wrote.
-    pub(crate) fn of_look(look: &'r str) -> Self {
-        let mut parts = look.split(LOOK_END);
-        let mut next = || parts.next().unwrap_or_default();
-        let (name, nick, username, host) = (next(), next(), next(), next());
-        Self { name, nick, username, host, account: next(), dialect: next(), bot: next() == BOT }
+    /// What [`Face::append`] wrote.
+    pub(crate) fn read(bytes: &'r [u8]) -> Result<Self, postcard::Error> {
+        postcard::from_bytes(bytes)
     }
+}
+
+/// Writes [`Line::Face`] of what [`Face::append`] wrote.
+pub(crate) fn append_face(number: i64, look: &[u8], bytes: &mut Vec<u8>) {
+    let mut writer = Writer::new(bytes);
+    writer.byte(FACE);
+    writer.signed(number);
+    writer.flush();
+    bytes.extend_from_slice(look);
+}
+
+/// Writes [`Line::Place`].
+pub(crate) fn append_place(number: u32, place: &Place<'_>, bytes: &mut Vec<u8>) {
+    let mut writer = Writer::new(bytes);
+    let Place { history, room, parties } = place;
+    writer.byte(PLACE);
+    writer.number(number.into());
+    writer.text(history);
+    writer.text(room);
+    writer.number(parties.len() as u64);
+    for party in parties {
+        writer.text(party);
+    }
+    writer.flush();
 }
 
 impl<'r> Said<'r> {
@@ -195,36 +213,16 @@ impl<'r> Said<'r> {
         Whereabouts { history: whose.history(event), room, parties: whose.parties(event) }
     }
 
-    /// What has to stay so that [`Said::addresses`] are its.
-    pub(crate) fn pins(&self) -> ([Option<Arc<Card>>; 2], Option<HistoryKey>) {
-        ([Some(self.from.clone()), self.whom.cloned()], self.room().cloned())
+    pub(crate) fn whose(&self) -> &'r Whose {
+        self.whose
     }
 
-    /// The history, if it is a room's.
-    fn room(&self) -> Option<&'r HistoryKey> {
-        match self.whose {
-            Whose::Room(history) => Some(history),
-            Whose::Pair | Whose::Group(_) => None,
-        }
+    pub(crate) fn from(&self) -> &'r Card {
+        self.from
     }
 
-    /// Where those are in memory who decide on its numbers, if they are two.
-    #[inline]
-    pub(crate) fn addresses(&self) -> Option<(usize, usize)> {
-        let place = match (self.whose, self.whom) {
-            (Whose::Room(history), None) => history.as_str().as_ptr().addr(),
-            (Whose::Pair, Some(whom)) => address(whom),
-            _ => return None,
-        };
-        Some((address(self.from), place))
-    }
-
-    pub(crate) fn from(&self) -> Face<'r> {
-        Face::of(self.from)
-    }
-
-    pub(crate) fn whom(&self) -> Option<Face<'r>> {
-        self.whom.map(|whom| Face::of(whom))
+    pub(crate) fn whom(&self) -> Option<&'r Card> {
+        self.whom.map(|whom| &**whom)
     }
 
     /// What a block has of it.
@@ -250,10 +248,6 @@ impl<'r> Said<'r> {
     pub(crate) fn id(&self) -> u64 {
         self.event.id.bits()
     }
-}
-
-fn address(card: &Arc<Card>) -> usize {
-    Arc::as_ptr(card).addr()
 }
 
 /// What stands for the numbers of a log that is read.
@@ -298,5 +292,45 @@ impl<'r> Record<'r> {
         let First { id, history, room, parties, kind, from, whom, text, tags, seams } = first;
         let entry = Entry { id, kind, face: 0, whom: None, text, tags, seams };
         Ok(Self { place: Place { history, room, parties }, from, whom, entry })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+    use super::*;
+
+    #[test]
+    fn faces_are_written_as_they_are_read() {
+        let ana = Face {
+            name: "Ana Lu",
+            nick: "Ana_Lu",
+            username: "~ana",
+            host: "gate.example",
+            account: "analu",
+            dialect: "irc",
+            bot: true,
+        };
+        let nobody = Face { account: "", bot: false, ..ana };
+        for (number, face) in [(1, ana), (300, nobody), (i64::MAX, nobody)] {
+            let (mut look, mut line) = (Vec::new(), b"before".to_vec());
+            face.append(&mut look);
+            append_face(number, &look, &mut line);
+            assert_eq!(Face::read(&look).unwrap(), face);
+            let line = line.strip_prefix(b"before").unwrap();
+            assert_eq!(line, postcard::to_allocvec(&Line::Face(number, face)).unwrap());
+        }
+    }
+
+    #[test]
+    fn places_are_written_as_they_are_read() {
+        for parties in [&[][..], &["a:ana"], &["a:ana", "n:bob", "n:cleo"]] {
+            let place = Place { history: "#den", room: "Den", parties: parties.iter().copied().collect() };
+            let mut line = b"before".to_vec();
+            append_place(300, &place, &mut line);
+            let line = line.strip_prefix(b"before").unwrap();
+            assert_eq!(line, postcard::to_allocvec(&Line::<i64>::Place(300, place)).unwrap());
+        }
     }
 }

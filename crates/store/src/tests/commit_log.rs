@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use super::*;
 use crate::known::{entered_upto, log_number};
-use crate::record::{Record, Said};
+use crate::record::{Face, Record, Said};
 use crate::{CommitLog, Erasing, Sealed, StoreError, backup, check, commit_log, schema};
 
 /// A folder in which a server was killed.
@@ -50,7 +50,7 @@ fn is(found: &[String], batch: &[Kept]) -> bool {
     let is = |found: &String, kept: &Kept| {
         let said = Said::of_kept(kept).unwrap();
         let there = said.whereabouts();
-        let (place, from, whom) = (there.place(), said.from(), said.whom());
+        let (place, from, whom) = (there.place(), Face::of(said.from()), said.whom().map(Face::of));
         *found == format!("{:?}", Record { place, from, whom, entry: said.entry(0, None) })
     };
     found.len() == batch.len() && found.iter().zip(batch).all(|(found, kept)| is(found, kept))

@@ -64,6 +64,44 @@ fn faces_come_back_whatever_is_special_about_them() {
 }
 
 #[test]
+fn whoever_comes_back_is_not_entered_again() {
+    let (mut store, mut other) = (Store::new(), Store::new());
+    for number in 1..=3 {
+        // With a card of their own each time, as after they had left.
+        let (ana, bob) = (person("ana"), person("bob"));
+        for store in [&mut store, &mut other] {
+            store.keep(&[said(10 * number, "den", &ana, "hi"), wrote(10 * number + 1, &ana, &bob, "psst")]);
+            store.keep(&[said(10 * number + 2, "den", &bob, "hi")]);
+        }
+    }
+    let another = Arc::new(Card::former(FormerFace {
+        name: "ana".to_owned(),
+        nick: "ana".to_owned(),
+        username: "~user".to_owned(),
+        host: "elsewhere.example".to_owned(),
+        account: None,
+        dialect: Dialect::Irc,
+        bot: false,
+    }));
+    store.keep(&[said(50, "den", &another, "hi")]);
+    assert_eq!((store.count("face"), other.count("face")), (3, 2));
+    assert_eq!(store.all("den"), [10, 12, 20, 22, 30, 32, 50]);
+}
+
+#[test]
+fn a_crowd_is_entered_however_large() {
+    let mut store = Store::new();
+    let crowd: Vec<_> = (0..3_000).map(|number| person(&format!("guest{number}"))).collect();
+    let batch = |from: u64| -> Vec<Kept> {
+        (from..).zip(&crowd).map(|(number, who)| said(number, "den", who, "hi")).collect()
+    };
+    store.keep(&batch(1));
+    store.keep(&batch(10_000));
+    // They were here all the time: their numbers stand on their cards.
+    assert_eq!((store.events(), store.count("face")), (6_000, 3_000));
+}
+
+#[test]
 fn topics_and_reactions_come_back_when_they_are_wanted() {
     let ana = person("ana");
     comes_back(&topic(5, "den", &ana, Some("tea")), &everything("den"));
