@@ -97,7 +97,9 @@ impl Load {
             let Part { work, server, doors, running } = part;
             let mut load = confined(core(), false);
             load.arg(built("polylogue")).arg("load").args(arguments(work, *server, doors, running));
-            load.args(["--seconds", &seconds, "--warmup", &warmup]);
+            if work.timed {
+                load.args(["--seconds", &seconds, "--warmup", &warmup]);
+            }
             let load = Running::spawn(&format!("load-{}", part.name()), load, folder)?;
             load.pause()?;
             running.pause()?;

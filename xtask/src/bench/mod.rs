@@ -111,7 +111,8 @@ impl Bench<'_> {
     fn measure_by_turns(&self, round: u32, works: &[&'static Work], results: &mut Results) {
         let mut parts = Vec::new();
         for work in works {
-            for server in self.servers(work, results) {
+            let takes_turns = |server: &Server| work.timed || !Server::PEERS.contains(server);
+            for server in self.servers(work, results).into_iter().filter(takes_turns) {
                 let started = || {
                     let folder = Folder::make(self.folder.join(load::part_name(work, server)))?;
                     let doors = Doors::open(work.protocols)?;
@@ -132,6 +133,12 @@ impl Bench<'_> {
         }
         drop(parts);
         drop(folders);
+        for work in works.iter().filter(|work| !work.timed) {
+            for server in self.servers(work, results).into_iter().filter(|it| Server::PEERS.contains(it)) {
+                let outcome = self.measure(work, server, None);
+                results.tell(round, work.name, server, outcome);
+            }
+        }
     }
 
     /// One work with a fresh server.

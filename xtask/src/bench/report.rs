@@ -29,10 +29,11 @@ reactor, and that rooms of more than 100 members don't tell of arrivals, which w
 from writing a message to a member's reading it. The kernel's memory is that of both ends of a connection, which are on this
 machine: sockets, their inodes and open files, and what is in TCP's buffers.
 
-What a delivery costs is measured with all servers of a table's row at once: they and their loads take turns of a fifth of a
-second at most and stand still in between, so that a machine whose speed changes does so to all. Connections, visits and
-latencies would make no sense so, and are measured in one go, one server right after another; visits and latencies several
-times in a round, latencies for a second each, because a machine that stands still now and then spoils some of them.
+What a delivery or a visit costs is measured with all servers of a table's row at once: they and their loads take turns of
+a fifth of a second at most and stand still in between, so that a machine whose speed changes does so to all. Connections
+and latencies would make no sense so, and are measured in one go, one server right after another; so are visits to other
+people's servers, which take their time. Latencies are measured several times in a round, for a second each, because a
+machine that stands still now and then spoils some of them.
 ";
 
 const PEERS: &str = "
@@ -316,8 +317,9 @@ impl Report<'_> {
         let rate = if work.half_of.is_some() { " --rate N" } else { "" };
         let rest = rest.join(" ");
         let call = format!("polylogue load {scenario} {} {rest}{seconds}{rate}", urls.join(" "));
-        let exceptions =
-            work.exceptions().map(|(server, at_once)| format!("; {} has --at-once {at_once}", server.name()));
+        let exceptions = work
+            .exceptions()
+            .map(|(server, options)| format!("; {} has {}", server.name(), options.as_flattened().join(" ")));
         let name = work.name.to_owned() + &exceptions.collect::<String>();
         match work.rooms.join(" ") {
             none if none.is_empty() => format!("{call}   # {name}"),

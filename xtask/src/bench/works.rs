@@ -11,7 +11,7 @@ pub(super) struct Work {
     /// Whether it goes on for as many seconds as were asked for.
     pub(super) timed: bool,
     /// What it costs is measured in short turns, with other works of this name; else each server does it alone and in one
-    /// go.
+    /// go. If it has no end in time, other people's servers do it alone: with some it takes ten times as long.
     pub(super) turns: Option<&'static str>,
     /// How often a round has it: a machine that stands still now and then spoils some of many short ones. If it goes on for
     /// a time, that is a second then.
@@ -37,20 +37,21 @@ impl Work {
         self.floor.into_iter().chain(keeping).chain(self.others.iter().copied())
     }
 
-    /// Servers that are given another `--at-once`.
-    pub(super) fn exceptions(&self) -> impl Iterator<Item = (Server, &'static str)> {
-        let ours = AT_ONCE.iter().filter(|(work, ..)| *work == self.name);
-        ours.map(|(_, server, at_once)| (*server, *at_once))
+    /// Servers that are given other options.
+    pub(super) fn exceptions(&self) -> impl Iterator<Item = (Server, &'static [[&'static str; 2]])> {
+        let ours = EXCEPTIONS.iter().filter(|(work, ..)| *work == self.name);
+        ours.map(|(_, server, options)| (*server, *options))
     }
 
     /// What the load generator is told for this server.
     pub(super) fn arguments(&self, server: Server) -> Vec<&'static str> {
         let mut arguments = self.arguments.to_vec();
-        if let Some((_, at_once)) = self.exceptions().find(|(it, _)| *it == server)
-            && let Some(place) = arguments.iter().position(|argument| *argument == "--at-once")
-            && let Some(value) = arguments.get_mut(place + 1)
-        {
-            *value = at_once;
+        let others = self.exceptions().filter(|(it, _)| *it == server).flat_map(|(_, options)| options);
+        for [option, value] in others {
+            let place = arguments.iter().position(|argument| argument == option);
+            if let Some(there) = place.and_then(|place| arguments.get_mut(place + 1)) {
+                *there = value;
+            }
         }
         arguments
     }
@@ -103,7 +104,7 @@ const fn in_rooms(name: &'static str, window: &'static Window) -> Work {
 
 type Window = [&'static str; 9];
 
-/// How often a round measures latencies and visits.
+/// How often a round measures latencies.
 const SPELLS: u32 = 4;
 
 const fn fanout(members: &'static str, window: &'static str) -> Window {
@@ -116,19 +117,20 @@ const ONE_TO_MANY: &Window = &fanout("1000", "1");
 const SIXTEEN_TO_MANY: &Window = &fanout("1000", "16");
 /// Many at once: InspIRCd takes newcomers in once a second.
 const IDLE: &[&str] = &["idle", "--connections", "5000", "--at-once", "512"];
-const CHURN: &[&str] = &["churn", "--visits", "5000", "--at-once", "16"];
+const CHURN: &[&str] = &["churn", "--visits", "30000", "--at-once", "16"];
 const IDLE_MANY: &[&str] = &["idle", "--connections", "19000"];
 const DIRECT: &[&str] = &["direct", "--pairs", "50", "--window", "1", "--size", "64"];
 const FOUR: &[&str] = &["irc", "rooms", "tmp", "muca"];
 const ALL: &[&str] = &["irc", "rooms", "tmp", "muca", "messenger"];
 
-/// Works that a server does with another `--at-once`, or not at all. ngIRCd lets ten wait to be accepted, and who is one too
-/// many tries again after seconds. Where visitors are kept waiting, there have to be many for it to end.
-const AT_ONCE: &[(&str, Server, &str)] = &[
-    ("idle-5000", Server::Ngircd, "8"),
-    ("idle-5000", Server::Hybrid, "5000"),
-    ("churn", Server::Inspircd, "512"),
-    ("churn", Server::Hybrid, "2500"),
+/// Works that a server does with other options, or not at all. ngIRCd lets ten wait to be accepted, and who is one too many
+/// tries again after seconds. Where visitors are kept waiting, there have to be many for it to end, and fewer in all.
+const EXCEPTIONS: &[(&str, Server, &[[&str; 2]])] = &[
+    ("idle-5000", Server::Ngircd, &[["--at-once", "8"]]),
+    ("idle-5000", Server::Hybrid, &[["--at-once", "5000"]]),
+    ("churn", Server::Ngircd, &[["--visits", "5000"]]),
+    ("churn", Server::Inspircd, &[["--visits", "5000"], ["--at-once", "512"]]),
+    ("churn", Server::Hybrid, &[["--visits", "5000"], ["--at-once", "2500"]]),
 ];
 
 /// All works, in the order in which they are done.
@@ -148,7 +150,7 @@ pub(super) const WORKS: &[Work] = &[
     },
     Work { timed: false, ..work("idle-5000", IDLE, Server::Floor) },
     Work { others: OURS, timed: false, ..work("idle-19000", IDLE_MANY, Server::Floor) },
-    Work { timed: false, spells: SPELLS, ..work("churn", CHURN, Server::Floor) },
+    Work { timed: false, ..in_turns("churn", CHURN, Server::Floor) },
     in_protocols("irc", ONE, &["irc"]),
     in_protocols("rooms", ONE, &["rooms"]),
     in_protocols("tmp", ONE, &["tmp"]),
@@ -275,7 +277,7 @@ mod tests {
             assert!(work.turns.is_none() || measure.pointer == CPU.pointer, "{title}");
         }
         for work in WORKS.iter().filter(|work| work.turns.is_some()) {
-            assert!(work.timed && work.rooms.is_empty() && work.half_of.is_none(), "{}", work.name);
+            assert!(work.rooms.is_empty() && work.half_of.is_none(), "{}", work.name);
             assert_eq!(work.spells, 1, "{}", work.name);
         }
         let together: Vec<_> = WORKS.chunk_by(|work, next| work.turns == next.turns).collect();
@@ -284,13 +286,18 @@ mod tests {
     }
 
     #[test]
-    fn some_servers_are_given_another_at_once() {
+    fn some_servers_are_given_other_options() {
         let churn = WORKS.iter().find(|work| work.name == "churn").unwrap();
-        let at_once = |server| churn.arguments(server).last().copied().unwrap();
-        assert_eq!((at_once(Server::Ngircd), at_once(Server::Inspircd)), ("16", "512"));
-        for (name, server, _) in AT_ONCE {
+        let told = |server| churn.arguments(server).join(" ");
+        assert_eq!(told(Server::Kept), "churn --visits 30000 --at-once 16");
+        assert_eq!(told(Server::Ngircd), "churn --visits 5000 --at-once 16");
+        assert_eq!(told(Server::Inspircd), "churn --visits 5000 --at-once 512");
+        for (name, server, options) in EXCEPTIONS {
             let work = WORKS.iter().find(|work| work.name == *name).unwrap();
-            assert_ne!(work.arguments(*server), work.arguments, "{name}, {}", server.name());
+            let arguments = work.arguments(*server);
+            for option in *options {
+                assert!(arguments.windows(2).any(|pair| pair == option), "{name}, {}", server.name());
+            }
         }
     }
 }
