@@ -30,8 +30,9 @@ const IDLE: Duration = Duration::from_secs(1);
 /// If there never is, some of it is done so often all the same, in so many steps.
 const TIDIED_EVERY: Duration = Duration::from_millis(250);
 const TIDIED_STEPS: usize = 5;
-/// When more comes in that time, words can't keep up anyway and wait until it is calmer, but for a step.
+/// When more comes in that time, words can't keep up anyway and wait until it is calmer, but for a step now and then.
 const CALM_MAX: usize = 500;
+const STEP_EVERY: Duration = Duration::from_secs(1);
 /// A disk that takes longer is left to a thread.
 const QUICK: Duration = Duration::from_millis(50);
 /// Messages in the log that are enough to enter them: the more at a time, the less each costs.
@@ -65,14 +66,18 @@ struct Keeper {
     /// When something was last kept.
     kept: Instant,
     tidied: Instant,
+    /// When it last entered words and removed what is too old.
+    stepped: Instant,
 }
 
 /// Keeps and posts until [`crate::journal::Journal::end`].
 pub(crate) fn run(shared: &Shared, writer: Writer, log: CommitLog) {
     journal::step_back();
-    let (kept, tidied) = (Instant::now(), Instant::now());
+    let now = Instant::now();
+    let (kept, tidied, stepped) = (now, now, now);
     let (sealed, erasings) = (Sealed::default(), Erasings::default());
-    let mut keeper = Keeper { writer, sealed, erasings, entered: 0, fresh: 0, is_roomy: true, kept, tidied };
+    let mut keeper =
+        Keeper { writer, sealed, erasings, entered: 0, fresh: 0, is_roomy: true, kept, tidied, stepped };
     *shared.journal.log() = Some(log);
     keeper.learn(shared, true, None);
     let mut patience = IDLE;
@@ -286,9 +291,13 @@ impl Keeper {
             return IDLE;
         }
         if is_due {
-            let most = if std::mem::take(&mut self.fresh) > CALM_MAX { 1 } else { TIDIED_STEPS };
-            tidy_up(shared, &mut self.writer, |steps| steps < most);
             self.tidied = Instant::now();
+            let is_calm = std::mem::take(&mut self.fresh) <= CALM_MAX;
+            if is_calm || self.stepped.elapsed() >= STEP_EVERY {
+                let most = if is_calm { TIDIED_STEPS } else { 1 };
+                tidy_up(shared, &mut self.writer, |steps| steps < most);
+                self.stepped = Instant::now();
+            }
         }
         TIDIED_EVERY
     }

@@ -105,7 +105,7 @@ const fn in_rooms(name: &'static str, window: &'static Window) -> Work {
 type Window = [&'static str; 9];
 
 /// How often a round measures latencies.
-const SPELLS: u32 = 4;
+const SPELLS: u32 = 8;
 
 const fn fanout(members: &'static str, window: &'static str) -> Window {
     ["fanout", "--members", members, "--senders", "1", "--window", window, "--size", "64"]
