@@ -324,11 +324,16 @@ impl Conn {
 
     /// Does what the session leaves to be done.
     fn see_to(&mut self, out: &mut Outbox, turn: &mut Turn) {
-        for line in out.notes.drain(..) {
-            tracing::info!("{line}");
+        // Mostly there is nothing of that, and to look costs less than to take it out.
+        if !out.notes.is_empty() {
+            for line in out.notes.drain(..) {
+                tracing::info!("{line}");
+            }
         }
-        let session = self.id;
-        turn.asks.extend(out.commands.drain(..).map(|command| Ask::Command { session, command }));
+        if !out.commands.is_empty() {
+            let session = self.id;
+            turn.asks.extend(out.commands.drain(..).map(|command| Ask::Command { session, command }));
+        }
         // Mostly it is one.
         if out.wire.len() > 1 {
             for message in out.wire.drain(..) {

@@ -30,9 +30,10 @@ const IDLE: Duration = Duration::from_secs(1);
 /// If there never is, some of it is done so often all the same, in so many steps.
 const TIDIED_EVERY: Duration = Duration::from_millis(250);
 const TIDIED_STEPS: usize = 5;
-/// When more comes in that time, words can't keep up anyway and wait until it is calmer, but for a step now and then.
+/// When more comes in that time, it is busy: words can't keep up anyway, and to enter what is in the log costs less for each
+/// the more there is. Then there is one step so often, and what is enough is entered when it is.
 const CALM_MAX: usize = 500;
-const STEP_EVERY: Duration = Duration::from_secs(1);
+const BUSY_EVERY: Duration = Duration::from_secs(1);
 /// A disk that takes longer is left to a thread.
 const QUICK: Duration = Duration::from_millis(50);
 /// Messages in the log that are enough to enter them: the more at a time, the less each costs.
@@ -277,8 +278,12 @@ impl Keeper {
         if self.erasings.go_on(&mut self.writer) {
             return Duration::ZERO;
         }
-        let is_due = self.tidied.elapsed() >= TIDIED_EVERY;
-        if is_due || shared.journal.wants_entering() {
+        let logged = shared.journal.log().as_ref().map_or(0, CommitLog::len);
+        let is_busy = self.fresh + logged > CALM_MAX;
+        let (is_due, every) =
+            (self.tidied.elapsed() >= TIDIED_EVERY, if is_busy { BUSY_EVERY } else { TIDIED_EVERY });
+        let may_step = is_due && self.stepped.elapsed() >= every;
+        if shared.journal.wants_entering() || may_step {
             if self.enter(shared) {
                 self.kept = Instant::now();
             } else {
@@ -287,17 +292,17 @@ impl Keeper {
         }
         if self.kept.elapsed() >= IDLE {
             tidy_up(shared, &mut self.writer, |_| shared.journal.is_quiet());
-            (self.tidied, self.fresh) = (Instant::now(), 0);
+            let now = Instant::now();
+            (self.tidied, self.stepped, self.fresh) = (now, now, 0);
             return IDLE;
         }
         if is_due {
-            self.tidied = Instant::now();
-            let is_calm = std::mem::take(&mut self.fresh) <= CALM_MAX;
-            if is_calm || self.stepped.elapsed() >= STEP_EVERY {
-                let most = if is_calm { TIDIED_STEPS } else { 1 };
-                tidy_up(shared, &mut self.writer, |steps| steps < most);
-                self.stepped = Instant::now();
-            }
+            (self.tidied, self.fresh) = (Instant::now(), 0);
+        }
+        if may_step {
+            let most = if is_busy { 1 } else { TIDIED_STEPS };
+            tidy_up(shared, &mut self.writer, |steps| steps < most);
+            self.stepped = Instant::now();
         }
         TIDIED_EVERY
     }

@@ -1,5 +1,6 @@
 //! The fields of an object, read forgivingly and written as Python's `json.dumps` writes them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::BytesMut;
@@ -27,7 +28,8 @@ pub(super) fn read<T>(
     object: &[u8],
     read: impl Fn(&Fields<'_>) -> Result<T, Fault>,
 ) -> Result<T, ProtocolError> {
-    let text = String::from_utf8_lossy(object);
+    // Most is, and that is seen sooner this way.
+    let text = str::from_utf8(object).map_or_else(|_| String::from_utf8_lossy(object), Cow::Borrowed);
     let attempt = |text: &str| serde_json::from_str(text).map_err(|_| Fault::Json).and_then(|f| read(&f));
     let result = match attempt(&text) {
         Err(Fault::Json) => attempt(&repaired(&text)),
