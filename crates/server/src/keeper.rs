@@ -17,12 +17,13 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hub::{Effect, EventId, Kept, Outcome, Party, Recall, Recalled, Refusal, Reply, SessionId};
+use hub::{Effect, Kept, Party, Recall, Recalled, Reply, SessionId};
 use smallvec::SmallVec;
 use store::{CommitLog, Durability, Erased, Erasing, Sealed, StoreError, Writer};
 use tokio::sync::oneshot;
 
 use crate::journal::{self, After, Asker, Turn, Waited};
+use crate::promises;
 use crate::shared::Shared;
 
 /// When nothing happens for so long, there is time to tidy up.
@@ -47,9 +48,11 @@ const ROOM_MIN: u64 = 64 * 1024 * 1024;
 /// Steps of entering words that a search waits for at most, and everybody with it.
 const SEARCH_STEPS_MAX: usize = 200;
 const WORDS_FAILED: &str = "words for searching can't be entered";
-/// What is entered until SQLite's log is moved into the database's file. That is done in one go, and who shares a core with
-/// it waits: more at a time would hardly cost less.
-const CHECKPOINT_EVERY: usize = 10_000;
+/// Messages that are entered until SQLite's log is moved into the database's file. That is done in one go, and who shares a
+/// core with it waits for a millisecond: it is to be rare.
+const CHECKPOINT_EVERY: usize = 50_000;
+/// The same in bytes that they took in memory.
+const CHECKPOINT_EVERY_SIZE: usize = 16 * 1024 * 1024;
 
 /// The thread's side.
 #[derive(Debug)]
@@ -58,8 +61,9 @@ struct Keeper {
     /// What is to be entered: in the log, and no longer appended to.
     sealed: Sealed,
     erasings: Erasings,
-    /// What was entered since SQLite's log was last moved.
+    /// Messages that were entered since SQLite's log was last moved, and what those in the log took in memory, in bytes.
     entered: usize,
+    entered_size: usize,
     /// What was entered since this last tidied up.
     fresh: usize,
     /// Whether the disk has room enough to use the log.
@@ -74,11 +78,7 @@ struct Keeper {
 /// Keeps and posts until [`crate::journal::Journal::end`].
 pub(crate) fn run(shared: &Shared, writer: Writer, log: CommitLog) {
     journal::step_back();
-    let now = Instant::now();
-    let (kept, tidied, stepped) = (now, now, now);
-    let (sealed, erasings) = (Sealed::default(), Erasings::default());
-    let mut keeper =
-        Keeper { writer, sealed, erasings, entered: 0, fresh: 0, is_roomy: true, kept, tidied, stepped };
+    let mut keeper = Keeper::new(writer);
     *shared.journal.log() = Some(log);
     keeper.learn(shared, true, None);
     let mut patience = IDLE;
@@ -137,6 +137,22 @@ pub(crate) fn keep_at_once(shared: &Shared, shard: u8) {
 }
 
 impl Keeper {
+    fn new(writer: Writer) -> Self {
+        let now = Instant::now();
+        Self {
+            writer,
+            sealed: Sealed::default(),
+            erasings: Erasings::default(),
+            entered: 0,
+            entered_size: 0,
+            fresh: 0,
+            is_roomy: true,
+            kept: now,
+            tidied: now,
+            stepped: now,
+        }
+    }
+
     /// Keeps and posts all that waits.
     fn keep_all(&mut self, shared: &Shared) {
         loop {
@@ -161,7 +177,7 @@ impl Keeper {
         let count = turns.iter().map(|turn| turn.effects.len()).sum();
         let failed = matches!(tried, Some(Err(_)));
         if failed {
-            take_back_promises(shared, &mut turns);
+            promises::take_back(shared, &mut turns);
         }
         let left: Vec<_> = turns.into_iter().map(|turn| self.post(shared, turn, !failed)).collect();
         // Where nothing was to be kept, nothing is learned of the disk.
@@ -205,6 +221,7 @@ impl Keeper {
     /// What was sealed is entered.
     fn empty(&mut self) {
         self.count_entered(self.sealed.len());
+        self.entered_size += self.sealed.lot().size();
         if let Err(error) = self.sealed.empty() {
             tracing::warn!(%error, "the commit log can't be emptied");
         }
@@ -242,8 +259,8 @@ impl Keeper {
         self.is_roomy = shared.folder.as_deref().is_none_or(has_room);
         let at_once = quick && self.is_roomy && self.writer.durability() == Durability::Process;
         shared.journal.at_once.store(at_once, Ordering::Relaxed);
-        if self.entered >= CHECKPOINT_EVERY {
-            self.entered = 0;
+        if self.entered >= CHECKPOINT_EVERY || self.entered_size >= CHECKPOINT_EVERY_SIZE {
+            (self.entered, self.entered_size) = (0, 0);
             shared.journal.want_checkpoint();
         }
         tell_operators(shared, failed);
@@ -425,56 +442,6 @@ fn unless_failed(what: &str, done: Result<bool, StoreError>) -> bool {
         tracing::warn!(%error, "{what}");
         false
     })
-}
-
-/// What was to be kept was not: nothing may look as if it had been.
-fn take_back_promises(shared: &Shared, turns: &mut [Turn]) {
-    let mut lost: Vec<EventId> = Vec::new();
-    let mut accounts = Vec::new();
-    for turn in turns {
-        // Those whose next answer would be a promise.
-        let mut owed: Vec<SessionId> = Vec::new();
-        for effect in &mut turn.effects {
-            match effect {
-                Effect::Keep(Kept::Event { event, .. }, _) => {
-                    event.set_not_kept();
-                    lost.push(event.id);
-                    // What rides on the event itself promises nothing any more.
-                    owed.extend(event.by.filter(|_| event.answer().is_none()));
-                }
-                Effect::Keep(Kept::Account { account, before }, _) => {
-                    accounts.push((account.clone(), before.clone()));
-                }
-                Effect::Reply { reply: reply @ Reply::Registered { .. }, .. } => {
-                    *reply = Reply::Refused { token: None, refusal: Refusal::NotKept };
-                }
-                Effect::Reply { to, reply } if owed.contains(to) => {
-                    owed.retain(|session| session != to);
-                    *reply = refused(std::mem::replace(reply, Reply::Done));
-                }
-                _ => {}
-            }
-        }
-    }
-    let mut hub = shared.hub();
-    for event in lost {
-        hub.not_kept(event);
-    }
-    drop(hub);
-    for (account, before) in accounts.iter().rev() {
-        let _ = shared.by_order(|hub, now, fx| hub.account_not_kept(now, account, before.as_deref(), fx));
-    }
-}
-
-/// An answer that promises nothing.
-fn refused(reply: Reply) -> Reply {
-    match reply {
-        Reply::Outcome { token, outcome: Outcome::Delivered, away } => {
-            Reply::Outcome { token, outcome: Outcome::NotKept, away }
-        }
-        Reply::Done => Reply::Refused { token: None, refusal: Refusal::NotKept },
-        reply => reply,
-    }
 }
 
 /// Says when the disk can't be written to, and when it can again.

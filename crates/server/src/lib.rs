@@ -38,6 +38,7 @@ mod metrics;
 mod orders;
 mod outlet;
 mod plain;
+mod promises;
 mod queue;
 mod reactor;
 mod receipts;

@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHasher};
 use crate::lot::{Somewhere, add_place};
 use crate::record::{Face, Place, Record, Said};
 
-/// Looks whose numbers are remembered, to the next power of two; beyond that people get others.
+/// Places for looks whose numbers are remembered: whoever finds another's look there gets a number anew.
 const RECENT: usize = 1024;
 /// A lot's number has so many bits, and the rest says in which store it is: on one card, several may put a number.
 const LOT_BITS: u32 = 40;
@@ -243,7 +243,12 @@ impl Numbers {
     /// What comes now is for another lot; or the lines that told something were lost.
     pub(crate) fn begin_lot(&mut self) {
         self.lot = self.given.begin_lot();
-        self.oldest = self.given.oldest();
+        let oldest = self.given.oldest();
+        if oldest != self.oldest {
+            // Who was erased isn't remembered here either.
+            self.oldest = oldest;
+            self.recent = Vec::new();
+        }
         self.places.clear();
         self.room = None;
         self.pairs.clear();
@@ -253,4 +258,31 @@ impl Numbers {
 /// Where a key is in memory.
 fn address(history: &HistoryKey) -> usize {
     history.as_str().as_ptr().addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(numbers: &mut Numbers, name: &str) -> i64 {
+        let dialect = "irc";
+        let face = Face { name, nick: name, username: "", host: "", account: "", dialect, bot: false };
+        numbers.look_at(&face);
+        numbers.number()
+    }
+
+    #[test]
+    fn who_comes_back_has_the_same_number_until_somebody_is_erased() {
+        let given = FaceNumbers::after(7);
+        let mut numbers = Numbers::new(given.clone());
+        let (ann, bob) = (look(&mut numbers, "ann"), look(&mut numbers, "bob"));
+        assert_ne!(ann, bob);
+        numbers.begin_lot();
+        assert_eq!(look(&mut numbers, "ann"), ann);
+        given.retire();
+        numbers.begin_lot();
+        assert!(numbers.recent.is_empty(), "what was erased is remembered");
+        let others = [look(&mut numbers, "ann"), look(&mut numbers, "bob")];
+        assert!(others.iter().all(|number| *number > ann.max(bob)));
+    }
 }

@@ -82,7 +82,7 @@ fn set_up(db: &Connection, durability: Durability) -> rusqlite::Result<()> {
     db.pragma_update(None, "temp_store", "MEMORY")?;
     // What is entered goes to SQLite's log while it is put together, a few pages at a time: all at once, it would keep whoever
     // shares the processor waiting.
-    db.pragma_update(None, "cache_size", -512)?;
+    db.pragma_update(None, "cache_size", -128)?;
     let _: i64 =
         db.query_row(&format!("PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}"), [], |row| row.get(0))?;
     db.set_prepared_statement_cache_capacity(64);
