@@ -23,9 +23,6 @@ const TURN: Duration = Duration::from_millis(200);
 /// then.
 const TURNS: Duration = Duration::from_millis(600);
 
-/// How long a spell is, in seconds ([`Work::spells`]).
-pub(super) const SPELL_S: u32 = 1;
-
 /// How long, in seconds, several loads talk before they measure and after it: all of them talk while any measures, if
 /// none begins later than another by more.
 const APART_MAX: f64 = 1.0;
@@ -71,14 +68,13 @@ impl Load {
         folder: &Path,
     ) -> Outcome<Value> {
         let mut arguments = arguments(work, server, doors, running);
-        let seconds = if work.spells > 1 { SPELL_S } else { self.seconds };
         if work.timed {
-            arguments.extend(["--seconds".to_owned(), seconds.to_string()]);
+            arguments.extend(["--seconds".to_owned(), self.seconds.to_string()]);
         }
         if let Some(rate) = rate {
             arguments.extend(["--rate".to_owned(), rate.to_string()]);
         }
-        let patience = PATIENCE + Duration::from_secs(seconds.into());
+        let patience = PATIENCE + Duration::from_secs(self.seconds.into());
         if work.rooms.is_empty() {
             return what_it_says(start(&arguments, None, folder)?, patience);
         }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::load::SPELL_S;
 use super::machine;
 use super::options::Options;
 use super::results::Results;
@@ -32,8 +31,8 @@ machine: sockets, their inodes and open files, and what is in TCP's buffers.
 What a delivery or a visit costs is measured with all servers of a table's row at once: they and their loads take turns of
 a fifth of a second at most and stand still in between, so that a machine whose speed changes does so to all. Connections
 and latencies would make no sense so, and are measured in one go, one server right after another; so are visits to other
-people's servers, which take their time. Latencies are measured several times in a round, for a second each, because a
-machine that stands still now and then spoils some of them.
+people's servers, which take their time. A round has latencies and connections several times, in pairs, because a machine
+that stands still now and then spoils some of them; other people's servers once.
 ";
 
 const PEERS: &str = "
@@ -312,8 +311,7 @@ impl Report<'_> {
     fn command(&self, work: &Work) -> String {
         let (scenario, rest) = work.arguments.split_first().unwrap_or((&"", &[]));
         let urls: Vec<_> = work.protocols.iter().map(|scheme| format!("{scheme}://127.0.0.1:PORT")).collect();
-        let seconds = if work.spells > 1 { SPELL_S } else { self.options.seconds };
-        let seconds = if work.timed { format!(" --seconds {seconds}") } else { String::new() };
+        let seconds = if work.timed { format!(" --seconds {}", self.options.seconds) } else { String::new() };
         let rate = if work.half_of.is_some() { " --rate N" } else { "" };
         let rest = rest.join(" ");
         let call = format!("polylogue load {scenario} {} {rest}{seconds}{rate}", urls.join(" "));

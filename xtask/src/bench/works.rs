@@ -13,8 +13,8 @@ pub(super) struct Work {
     /// What it costs is measured in short turns, with other works of this name; else each server does it alone and in one
     /// go. If it has no end in time, other people's servers do it alone: with some it takes ten times as long.
     pub(super) turns: Option<&'static str>,
-    /// How often a round has it: a machine that stands still now and then spoils some of many short ones. If it goes on for
-    /// a time, that is a second then.
+    /// How often a round has it: a machine that stands still now and then spoils some of many. Other people's servers do it
+    /// once.
     pub(super) spells: u32,
     /// The floor to compare with, if any.
     pub(super) floor: Option<Server>,
@@ -104,8 +104,11 @@ const fn in_rooms(name: &'static str, window: &'static Window) -> Work {
 
 type Window = [&'static str; 9];
 
-/// How often a round measures latencies.
-const SPELLS: u32 = 8;
+/// How often a round measures latencies: the longest of a thousand differ by a third from one time to the next, even on a
+/// machine that has nothing else to do.
+const LATENCIES: u32 = 12;
+/// How often a round has everybody connect, which takes half a second.
+const ARRIVALS: u32 = 4;
 
 const fn fanout(members: &'static str, window: &'static str) -> Window {
     ["fanout", "--members", members, "--senders", "1", "--window", window, "--size", "64"]
@@ -140,15 +143,15 @@ pub(super) const WORKS: &[Work] = &[
     in_turns("fanout-100-w16", SIXTEEN, Server::BatchingFloor),
     Work { others: FEW, ..in_turns("fanout-1000-w16", SIXTEEN_TO_MANY, Server::BatchingFloor) },
     in_turns("direct-50", DIRECT, Server::Floor),
-    Work { spells: SPELLS, ..work("tail-w16", SIXTEEN, Server::BatchingFloor) },
+    Work { spells: LATENCIES, ..work("tail-w16", SIXTEEN, Server::BatchingFloor) },
     Work { others: &[Server::Polylogue], ..work("full-rate", ONE, Server::Floor) },
     Work {
         others: OURS,
         half_of: Some("full-rate"),
-        spells: SPELLS,
+        spells: LATENCIES,
         ..work("half-rate", ONE, Server::Floor)
     },
-    Work { timed: false, ..work("idle-5000", IDLE, Server::Floor) },
+    Work { timed: false, spells: ARRIVALS, ..work("idle-5000", IDLE, Server::Floor) },
     Work { others: OURS, timed: false, ..work("idle-19000", IDLE_MANY, Server::Floor) },
     Work { timed: false, ..in_turns("churn", CHURN, Server::Floor) },
     in_protocols("irc", ONE, &["irc"]),
