@@ -38,9 +38,9 @@ const BUSY_EVERY: Duration = Duration::from_secs(1);
 /// A disk that takes longer is left to a thread.
 const QUICK: Duration = Duration::from_millis(50);
 /// Messages in the log that are enough to enter them: the more at a time, the less each costs.
-const ENTERED_AT: usize = 8 * 1024;
+const ENTERED_AT: usize = 16 * 1024;
 /// Memory that they take that is enough, in bytes.
-const ENTERED_AT_SIZE: usize = 2 * 1024 * 1024;
+const ENTERED_AT_SIZE: usize = 4 * 1024 * 1024;
 /// When it is so many times as much, nothing more is appended before it is entered.
 const LOGGED_MAX: usize = 4;
 /// With less room on the disk everything is kept in the database at once: what the log has must have room there too.
