@@ -49,10 +49,11 @@ const ROOM_MIN: u64 = 64 * 1024 * 1024;
 const SEARCH_STEPS_MAX: usize = 200;
 const WORDS_FAILED: &str = "words for searching can't be entered";
 /// Messages that are entered until SQLite's log is moved into the database's file. That is done in one go, and who shares a
-/// core with it waits for a millisecond: it is to be rare.
-const CHECKPOINT_EVERY: usize = 50_000;
+/// core with it waits for milliseconds: when it is busy, it is to be rare.
+const MOVED_EVERY: usize = 10_000;
+const BUSY_MOVED_EVERY: usize = 100_000;
 /// The same in bytes that they took in memory.
-const CHECKPOINT_EVERY_SIZE: usize = 16 * 1024 * 1024;
+const MOVED_EVERY_SIZE: usize = 16 * 1024 * 1024;
 
 /// The thread's side.
 #[derive(Debug)]
@@ -259,10 +260,6 @@ impl Keeper {
         self.is_roomy = shared.folder.as_deref().is_none_or(has_room);
         let at_once = quick && self.is_roomy && self.writer.durability() == Durability::Process;
         shared.journal.at_once.store(at_once, Ordering::Relaxed);
-        if self.entered >= CHECKPOINT_EVERY || self.entered_size >= CHECKPOINT_EVERY_SIZE {
-            (self.entered, self.entered_size) = (0, 0);
-            shared.journal.want_checkpoint();
-        }
         tell_operators(shared, failed);
     }
 
@@ -300,6 +297,11 @@ impl Keeper {
         let (is_due, every) =
             (self.tidied.elapsed() >= TIDIED_EVERY, if is_busy { BUSY_EVERY } else { TIDIED_EVERY });
         let may_step = is_due && self.stepped.elapsed() >= every;
+        let most = if is_busy { BUSY_MOVED_EVERY } else { MOVED_EVERY };
+        if is_due && (self.entered >= most || self.entered_size >= MOVED_EVERY_SIZE) {
+            (self.entered, self.entered_size) = (0, 0);
+            shared.journal.want_checkpoint();
+        }
         if shared.journal.wants_entering() || may_step {
             if self.enter(shared) {
                 self.kept = Instant::now();

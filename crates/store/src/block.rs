@@ -28,9 +28,9 @@ const SPARE_MAX: usize = 128;
 /// Blocks that are entered in one go: who shares a core with this is let in between, and doesn't wait for all of them.
 const YIELDS_EVERY: usize = 2;
 /// Events whose words are entered in one go: these take longer.
-const WORDS_YIELDS_EVERY: usize = 8;
-/// With more than so many it is behind, and hurries.
-const YIELDS_MAX: usize = 100;
+const WORDS_YIELDS_EVERY: usize = 2;
+/// With more than so many, which is what a lot of the commit log has at most, it is behind, and hurries.
+const YIELDS_MAX: usize = 300;
 
 /// An event as a block has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hub::{EventId, Kept, Kind};
@@ -35,6 +36,8 @@ pub(crate) const FIRST_FORMAT: u8 = 1;
 const HEADER: usize = 16;
 /// How often a file is cut off, if it is never calm.
 const CUT_EVERY: Duration = Duration::from_secs(1);
+/// Bytes that are cut off in one go then: who shares a core with this is let in between.
+const CUT_AT_ONCE: u64 = 256 * 1024;
 
 /// Takes what is to be kept, until a [`crate::Writer`] enters it. There is one for each database.
 #[derive(Debug)]
@@ -302,15 +305,25 @@ impl Page {
         let at_begin = self.file.seek(SeekFrom::Start(begin));
         at_begin.map_err(|error| StoreError::Folder { path: self.path.clone(), error })?;
         (self.end, self.time) = (begin, self.time.wrapping_add(1));
-        if self.cut.elapsed() >= CUT_EVERY { self.cut_off() } else { Ok(()) }
+        if self.cut.elapsed() < CUT_EVERY {
+            return Ok(());
+        }
+        // Nobody else has this file now.
+        while self.length > self.end {
+            self.shorten(self.end.max(self.length.saturating_sub(CUT_AT_ONCE)))?;
+            thread::yield_now();
+        }
+        Ok(())
     }
 
     fn cut_off(&mut self) -> Result<(), StoreError> {
-        if self.length > self.end {
-            let cut = self.file.set_len(self.end);
-            cut.map_err(|error| StoreError::Folder { path: self.path.clone(), error })?;
-            (self.length, self.cut) = (self.end, Instant::now());
-        }
+        if self.length > self.end { self.shorten(self.end) } else { Ok(()) }
+    }
+
+    fn shorten(&mut self, length: u64) -> Result<(), StoreError> {
+        let cut = self.file.set_len(length);
+        cut.map_err(|error| StoreError::Folder { path: self.path.clone(), error })?;
+        (self.length, self.cut) = (length, Instant::now());
         Ok(())
     }
 }
@@ -383,4 +396,29 @@ pub(crate) fn read(
 /// The files of a folder's log.
 pub(crate) fn paths(folder: &Path) -> [PathBuf; 2] {
     ENDINGS.map(|ending| folder.join(format!("{FILE_NAME}{ending}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_never_calm_is_cut_off_once_a_second() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut page = Page::open(folder.path().join("log"), 7).unwrap();
+        let length = |page: &Page| fs::metadata(&page.path).unwrap().len();
+        // More than is cut off in one go.
+        let frame = vec![1; 5 * CUT_AT_ONCE as usize / 2];
+        for is_due in [false, true, false] {
+            page.append(&frame, Durability::Process).unwrap();
+            let full = length(&page);
+            assert_eq!(full, frame.len() as u64 + HEADER as u64);
+            if is_due {
+                page.cut = page.cut.checked_sub(CUT_EVERY).unwrap();
+            }
+            page.empty().unwrap();
+            assert!(page.is_empty());
+            assert_eq!(length(&page), if is_due { HEADER as u64 } else { full });
+        }
+    }
 }

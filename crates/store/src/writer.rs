@@ -1,6 +1,7 @@
 //! The one that writes.
 
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use hub::{Account, EventId, HistoryKey, Invitation, Kept, KeptRoom, Kind, Presence, RoomName, ServerBan};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -205,7 +206,9 @@ impl Writer {
     pub fn index(&mut self) -> Result<bool, StoreError> {
         let change = self.db.transaction()?;
         let is_more = block::enter_words(&change, WORDS_AT_ONCE)?;
+        thread::yield_now();
         change.commit()?;
+        thread::yield_now();
         Ok(is_more)
     }
 
@@ -234,7 +237,13 @@ fn all_or_nothing(
     act: impl FnOnce(&Connection) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let done = act(db).and_then(|()| db.prepare_cached("COMMIT")?.execute([]));
+    let done = act(db).and_then(|()| {
+        // Of all that is done here this can't be interrupted for the longest.
+        thread::yield_now();
+        let done = db.prepare_cached("COMMIT")?.execute([]);
+        thread::yield_now();
+        done
+    });
     // Some errors have taken everything back already.
     if done.is_err() && !db.is_autocommit() {
         db.execute_batch("ROLLBACK")?;
