@@ -170,7 +170,7 @@ impl Conn {
         }
     }
 
-    fn slot(&self) -> usize {
+    pub(crate) fn slot(&self) -> usize {
         self.id.slot() as usize
     }
 
@@ -257,8 +257,12 @@ impl Conn {
         self.call(turn, |session, now, out| session.on_open(now, out));
     }
 
-    /// Hands an event to the session.
+    /// Hands an event to the session. What it acknowledges is heard first, if nobody has listened: mostly it has to have done
+    /// that before it is sent more.
     pub(crate) fn on_event(&mut self, event: &Event, turn: &mut Turn) {
+        if turn.dues.unheard && self.due == Due::Receipt {
+            self.hear_receipt(turn);
+        }
         self.call(turn, |session, now, out| session.on_event(now, event, out));
     }
 

@@ -16,6 +16,9 @@ use crate::plain::Plain;
 use crate::turn::Turn;
 use crate::ws::{self, Failure, Incoming, WebSocket};
 
+/// Room for an acknowledgement, and more than mostly comes with it.
+const RECEIPT_BYTES: usize = 256;
+
 impl Conn {
     /// Reads once; whether there may be more at once.
     pub(crate) fn read(&mut self, buffer: &mut [u8], turn: &mut Turn) -> bool {
@@ -44,6 +47,16 @@ impl Conn {
             },
         }
         false
+    }
+
+    /// Reads what a peer says that only acknowledges, without being told that there is something.
+    pub(crate) fn hear_receipt(&mut self, turn: &mut Turn) {
+        // Encrypted, it might not fit.
+        if self.is_receiver && self.tls.is_none() && self.read(&mut [0; RECEIPT_BYTES], turn) && !self.unread
+        {
+            self.unread = true;
+            turn.unread.push(self.slot());
+        }
     }
 
     pub(crate) fn on_bytes(&mut self, bytes: &[u8], turn: &mut Turn) {

@@ -66,8 +66,6 @@ pub(crate) struct Reactor {
     turn: Turn,
     /// The listeners; only the first reactor has them.
     door: Option<Door>,
-    /// Slots with more to read than one turn gives them.
-    unread: Vec<usize>,
     /// Newcomers that the first reactor has taken in for this one.
     arrivals: VecDeque<Newcomer>,
     /// Slots of those who don't take part, and have something to read.
@@ -93,7 +91,6 @@ impl Reactor {
             generation: 0,
             turn: Turn::new(shared),
             door,
-            unread: Vec::new(),
             arrivals: VecDeque::new(),
             put_off: VecDeque::new(),
             holds_back: false,
@@ -123,7 +120,7 @@ impl Reactor {
             // and then what the hub has told us of the same thing was here before.
             self.hand_out(false);
             self.holds_back = self.turn.shared.others_are_behind(self.shard);
-            for slot in std::mem::take(&mut self.unread) {
+            for slot in std::mem::take(&mut self.turn.unread) {
                 if let Some(conn) = self.conns.get_mut(slot) {
                     conn.unread = false;
                 }
@@ -160,7 +157,7 @@ impl Reactor {
         if self.holds_back && turn.asks.is_empty() && turn.marked.is_empty() {
             return Some(HOLD_BACK);
         }
-        let none_wait = self.unread.is_empty() && self.put_off.is_empty() && self.arrivals.is_empty();
+        let none_wait = self.turn.unread.is_empty() && self.put_off.is_empty() && self.arrivals.is_empty();
         if !(none_wait && turn.asks.is_empty() && turn.marked.is_empty()) {
             return Some(Duration::ZERO);
         }
@@ -254,7 +251,7 @@ impl Reactor {
         let more = self.holds_back || conn.read(&mut self.buffer, &mut self.turn);
         if more && !conn.unread {
             conn.unread = true;
-            self.unread.push(slot);
+            self.turn.unread.push(slot);
         }
         // A thousand busy peers can say more in one turn than should wait in memory.
         if self.turn.asks.len() > ASKS_MAX {

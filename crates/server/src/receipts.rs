@@ -2,8 +2,8 @@
 //!
 //! When a message has gone to many of them, their acknowledgements come one by one, each of them would end the reactor's
 //! wait, and to be woken costs more than to read one. So they have a poll of their own, which the reactor's poll watches;
-//! when several are due and nobody waits for them, it looks away for a moment, and hears them all when it is up for
-//! something else, or when the moment is over.
+//! when several are due and nobody waits for them, it looks away for a moment. Meanwhile each of them is heard just before
+//! the next message is handed to it; when the moment is over, all are.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -14,7 +14,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
 
 /// For how long the reactor looks away.
-const LOOKS_AWAY: Duration = Duration::from_millis(1);
+const LOOKS_AWAY: Duration = Duration::from_millis(4);
 /// How many acknowledgements have to become due in one turn: fewer aren't worth it.
 const RECEIPTS_MIN: usize = 4;
 
@@ -37,6 +37,8 @@ pub(crate) struct Dues {
     urgent: usize,
     /// Others that have become due in this turn.
     fresh: usize,
+    /// The reactor looks away from these.
+    pub(crate) unheard: bool,
 }
 
 impl Dues {
@@ -75,7 +77,7 @@ impl Receipts {
 
     /// Whether it is to be asked what there is: not if nothing can be there.
     pub(crate) fn may_have(&mut self) -> bool {
-        std::mem::take(&mut self.has_rung) || self.away_until.is_some()
+        std::mem::take(&mut self.has_rung)
     }
 
     /// What there is, as far as it fits.
@@ -104,18 +106,21 @@ impl Receipts {
         match self.away_until {
             Some(until) if dues.urgent > 0 || (until <= now && !many) => {
                 self.away_until = None;
-                self.watch(registry)
+                self.watch(registry)?;
             }
             Some(until) if until <= now => {
+                // It goes on, but whoever wasn't handed anything has to be heard too.
+                self.ring();
                 self.away_until = Some(now + LOOKS_AWAY);
-                Ok(())
             }
             None if many && dues.urgent == 0 => {
                 self.away_until = Some(now + LOOKS_AWAY);
-                registry.deregister(&mut SourceFd(&self.poll.as_raw_fd()))
+                registry.deregister(&mut SourceFd(&self.poll.as_raw_fd()))?;
             }
-            Some(_) | None => Ok(()),
+            Some(_) | None => {}
         }
+        dues.unheard = self.away_until.is_some();
+        Ok(())
     }
 }
 
@@ -129,6 +134,7 @@ mod tests {
     const RECEIPTS: Token = Token(7);
     const PEER: Token = Token(8);
     const PATIENCE: Duration = Duration::from_secs(20);
+    const MANY: Dues = Dues { urgent: 0, fresh: RECEIPTS_MIN, unheard: false };
 
     struct Bench {
         poll: Poll,
@@ -167,10 +173,13 @@ mod tests {
             events.iter().any(|event| event.token() == PEER)
         }
 
-        fn settle(&mut self, dues: Dues) {
+        /// Whether the reactor looks away.
+        fn settle(&mut self, dues: Dues) -> bool {
             let mut dues = dues;
             self.receipts.settle(&mut dues, self.poll.registry()).unwrap();
             assert_eq!(dues.fresh, 0);
+            assert_eq!(dues.unheard, self.receipts.away_until().is_some());
+            dues.unheard
         }
     }
 
@@ -179,26 +188,28 @@ mod tests {
         let mut bench = bench();
         bench.client.write_all(b"1").unwrap();
         assert!(bench.is_woken(PATIENCE) && bench.hears());
-        bench.settle(Dues { urgent: 0, fresh: RECEIPTS_MIN });
-        assert!(bench.receipts.away_until().is_some() && bench.receipts.may_have());
+        assert!(bench.settle(MANY));
         bench.client.write_all(b"2").unwrap();
         assert!(!bench.is_woken(LOOKS_AWAY));
         // Whoever looks back is told of what came meanwhile.
         std::thread::sleep(LOOKS_AWAY);
-        bench.settle(Dues::default());
-        assert!(bench.receipts.away_until().is_none());
+        assert!(!bench.settle(Dues::default()));
         assert!(bench.is_woken(PATIENCE) && bench.hears());
     }
 
     #[test]
-    fn what_came_meanwhile_is_heard_by_asking() {
+    fn who_looks_away_for_long_asks_now_and_then() {
         let mut bench = bench();
-        bench.settle(Dues { urgent: 0, fresh: RECEIPTS_MIN });
+        assert!(bench.settle(MANY) && !bench.receipts.may_have());
         bench.client.write_all(b"1").unwrap();
+        assert!(bench.settle(MANY) && !bench.receipts.may_have());
+        std::thread::sleep(LOOKS_AWAY);
+        assert!(bench.settle(MANY) && bench.receipts.may_have());
         let asked = Instant::now();
         while !bench.hears() {
             assert!(asked.elapsed() < PATIENCE);
         }
+        assert!(!bench.receipts.may_have());
     }
 
     #[test]
@@ -207,13 +218,9 @@ mod tests {
         let mut dues = Dues::default();
         (0..RECEIPTS_MIN).for_each(|_| dues.change(Due::Nothing, Due::Receipt));
         dues.change(Due::Nothing, Due::UrgentReceipt);
-        bench.settle(Dues { ..dues });
-        assert!(bench.receipts.away_until().is_none());
-        bench.settle(Dues { urgent: 0, fresh: RECEIPTS_MIN - 1 });
-        assert!(bench.receipts.away_until().is_none());
-        bench.settle(Dues { urgent: 0, fresh: RECEIPTS_MIN });
-        assert!(bench.receipts.away_until().is_some());
-        bench.settle(Dues { urgent: 1, fresh: 0 });
-        assert!(bench.receipts.away_until().is_none());
+        assert!(!bench.settle(dues));
+        assert!(!bench.settle(Dues { fresh: RECEIPTS_MIN - 1, ..Dues::default() }));
+        assert!(bench.settle(MANY));
+        assert!(!bench.settle(Dues { urgent: 1, ..Dues::default() }));
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Turn {
     /// Slots of connections that are to be heard with those who only acknowledge, or no longer.
     pub(crate) movers: Vec<usize>,
     pub(crate) dues: Dues,
+    /// Slots of connections with more to read than one turn gives them.
+    pub(crate) unread: Vec<usize>,
     pub(crate) timers: Timers,
     pub(crate) tally: Tally,
     pub(crate) spare: Spare,
@@ -47,6 +49,7 @@ impl Turn {
             marked: Vec::new(),
             movers: Vec::new(),
             dues: Dues::default(),
+            unread: Vec::new(),
             timers: Timers::default(),
             tally: Tally::default(),
             spare: Spare::default(),

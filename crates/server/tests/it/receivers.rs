@@ -68,6 +68,30 @@ fn what_is_said_meanwhile_is_heard() {
 }
 
 #[test]
+fn who_is_sent_nothing_is_heard_while_others_are_busy() {
+    let server = server();
+    let mut ana = server.rooms("ana", "lobby");
+    let mut all = receivers(&server);
+    // One role alone is in no room.
+    let mut half = server.connect();
+    half.send("REGISTER TORECV bo\n\n");
+    half.expect("REGISTERED TORECV bo\n\n");
+    std::thread::scope(|scope| {
+        let answered = scope.spawn(|| {
+            for _ in 0..100 {
+                half.send("NONSENSE\n\n");
+                half.expect("ERROR 101 No user registered\n\n");
+            }
+        });
+        while !answered.is_finished() {
+            ana.send("hi\n");
+            ana.expect("ana - hi\n");
+            hear(&mut all, "ana", "hi");
+        }
+    });
+}
+
+#[test]
 fn who_waits_for_them_is_told_at_once() {
     let server = server();
     let mut all = receivers(&server);
