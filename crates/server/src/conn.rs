@@ -170,7 +170,7 @@ impl Conn {
         }
     }
 
-    pub(crate) fn slot(&self) -> usize {
+    fn slot(&self) -> usize {
         self.id.slot() as usize
     }
 
@@ -179,6 +179,14 @@ impl Conn {
         if !self.marked {
             self.marked = true;
             turn.marked.push(self.slot());
+        }
+    }
+
+    /// Has the reactor read it in the next turn, without being told to.
+    pub(crate) fn read_again(&mut self, turn: &mut Turn) {
+        if !self.unread {
+            self.unread = true;
+            turn.unread.push(self.slot());
         }
     }
 

@@ -52,10 +52,8 @@ impl Conn {
     /// Reads what a peer says that only acknowledges, without being told that there is something.
     pub(crate) fn hear_receipt(&mut self, turn: &mut Turn) {
         // Encrypted, it might not fit.
-        if self.is_receiver && self.tls.is_none() && self.read(&mut [0; RECEIPT_BYTES], turn) && !self.unread
-        {
-            self.unread = true;
-            turn.unread.push(self.slot());
+        if self.is_receiver && self.tls.is_none() && self.read(&mut [0; RECEIPT_BYTES], turn) {
+            self.read_again(turn);
         }
     }
 

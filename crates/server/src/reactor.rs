@@ -249,9 +249,8 @@ impl Reactor {
     fn read(&mut self, slot: usize) {
         let Some(conn) = self.conns.get_mut(slot) else { return };
         let more = self.holds_back || conn.read(&mut self.buffer, &mut self.turn);
-        if more && !conn.unread {
-            conn.unread = true;
-            self.turn.unread.push(slot);
+        if more {
+            conn.read_again(&mut self.turn);
         }
         // A thousand busy peers can say more in one turn than should wait in memory.
         if self.turn.asks.len() > ASKS_MAX {
