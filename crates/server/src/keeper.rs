@@ -180,13 +180,14 @@ impl Keeper {
         if failed {
             promises::take_back(shared, &mut turns);
         }
-        let left: Vec<_> = turns.into_iter().map(|turn| self.post(shared, turn, !failed)).collect();
-        // Where nothing was to be kept, nothing is learned of the disk.
+        // Before anybody hears how it went: who asks then is to find the same. Where nothing was to be kept, nothing is
+        // learned of the disk.
         if let Some(tried) = tried {
             self.kept = Instant::now();
             let quick = tried.is_ok() && self.kept.duration_since(begun) < QUICK;
             self.learn(shared, quick, tried.err());
         }
+        let left: Vec<_> = turns.into_iter().map(|turn| self.post(shared, turn, !failed)).collect();
         shared.journal.done(count, left);
     }
 
