@@ -2,9 +2,11 @@
 //! thread gives way to the one that measures, and connections are made at a pace, not as fast as it goes.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use super::origin::Origins;
@@ -19,6 +21,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is looked whether it has.
 const LOOK: Duration = Duration::from_millis(10);
+
+/// Dropped when misbehaving has begun, or never will.
+pub(crate) type Begun = Sender<Infallible>;
 
 /// Somebody who misbehaves, and what has come of it so far.
 #[derive(Debug)]
@@ -88,8 +93,9 @@ impl Storm {
         Ok(socket.into())
     }
 
-    /// Connects and hangs up, again and again.
-    pub(crate) fn flood(&self) {
+    /// Connects and hangs up, again and again; drops `begun` when it has done so for the first time.
+    pub(crate) fn flood(&self, begun: Begun) {
+        let mut not_begun = Some(begun);
         let mut open = VecDeque::with_capacity(self.count);
         let (since, mut begun) = (Instant::now(), 0);
         while self.wait_for_next(since, begun) {
@@ -98,6 +104,7 @@ impl Storm {
                 self.count_made(open.pop_front());
             }
             open.extend(self.connect(None).ok());
+            drop(not_begun.take());
         }
         open.into_iter().for_each(|stream| self.count_made(Some(stream)));
     }
@@ -134,8 +141,9 @@ impl Storm {
         Ok(streams)
     }
 
-    /// Says something in another room for as long as the server takes it.
-    pub(crate) fn talk_without_end(&self, size: usize) {
+    /// Says something in another room for as long as the server takes it; drops `begun` when it has begun to.
+    pub(crate) fn talk_without_end(&self, size: usize, begun: Begun) {
+        let mut not_begun = Some(begun);
         let Ok(mut stream) = TcpStream::connect(self.to) else { return };
         // What a server that answers slowly does to it is its own trouble.
         let _ = stream.set_write_timeout(Some(WRITE_TIMEOUT));
@@ -156,6 +164,7 @@ impl Storm {
                 Ok(len) => {
                     rest = &rest[len..];
                     self.done.fetch_add(len as u64, Ordering::Relaxed);
+                    drop(not_begun.take());
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => return,

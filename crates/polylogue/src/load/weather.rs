@@ -2,6 +2,7 @@
 //! what the others notice: their times, and the server's memory. Both times the same is said for as long.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::arguments::{Kind, Talk, Weather};
@@ -11,7 +12,7 @@ use super::gather::{Names, gather, quiet};
 use super::idle::figure;
 use super::process::Process;
 use super::report::{Figure, Report};
-use super::storm::{Storm, stand_aside, still_there};
+use super::storm::{Begun, Storm, stand_aside, still_there};
 use super::talk::{Conversation, Sender, Talked};
 use super::target::Wish;
 use crate::failure::Failure;
@@ -75,7 +76,7 @@ pub(crate) fn run(arguments: &Weather) -> Result<Report, Failure> {
         }
         Kind::Silent => room.beside_the_silent(&storm, &calm)?,
         Kind::Flood => room.beside(&storm, Storm::flood)?,
-        Kind::Fast => room.beside(&storm, |storm| storm.talk_without_end(*size))?,
+        Kind::Fast => room.beside(&storm, |storm, begun| storm.talk_without_end(*size, begun))?,
     };
     Ok(summary(arguments, count, &calm, rough, (before.map(|used| used.resident), storm.done.into_inner())))
 }
@@ -148,9 +149,12 @@ impl Room {
     }
 
     /// Talks while others do this, in a thread of their own.
-    fn beside(&mut self, storm: &Storm, act: impl FnOnce(&Storm) + Send) -> Result<Rough, Failure> {
+    fn beside(&mut self, storm: &Storm, act: impl FnOnce(&Storm, Begun) + Send) -> Result<Rough, Failure> {
         let talked = std::thread::scope(|scope| {
-            drop(scope.spawn(|| stand_aside(storm.core).map(|()| act(storm))));
+            let (begun, has_begun) = mpsc::channel();
+            drop(scope.spawn(|| stand_aside(storm.core).map(|()| act(storm, begun))));
+            // On a busy machine the talk could be over before those who give way to it are there. Nothing is ever sent.
+            let _ = has_begun.recv();
             let talked = self.converse(|_| {});
             storm.over.store(true, Ordering::Relaxed);
             talked
