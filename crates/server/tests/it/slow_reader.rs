@@ -1,7 +1,6 @@
 //! A member that stops reading while others talk harms itself alone.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
@@ -11,6 +10,8 @@ const TALKERS: usize = 100;
 /// Few enough that a reader's bound isn't reached while the test is still sending.
 const AT_ONCE: usize = 10;
 const TEXT_BYTES: usize = 3_000;
+/// Each is 300 kB for the one who doesn't read: several times what the kernel and the server hold for it.
+const ROUNDS_MAX: usize = 100;
 
 /// Reads as many texts as are said at once. Each comes in pieces that fit small buffers.
 fn read_texts(talker: &mut Peer) {
@@ -39,10 +40,13 @@ fn a_member_that_stops_reading_is_closed_and_nobody_else_feels_it() {
     sleeper.expect("200\n");
     let mut talkers: Vec<_> = (0..TALKERS).map(|number| server.rooms(&format!("t{number}"), "den")).collect();
     let text = "x".repeat(TEXT_BYTES);
-    let mut slowest = Duration::ZERO;
-    server.until("the sleeper is closed", |server| {
+    let is_closed = || server.metric("polylogue_closes_total{dialect=\"rooms\",reason=\"slow_reader\"}") == 1;
+    // Everybody else gets everything meanwhile. Counted, not timed: how long a round takes is the machine's affair, and
+    // what others notice is measured by `polylogue load weather stopped`.
+    let mut rounds = 0..ROUNDS_MAX;
+    while !is_closed() {
+        assert!(rounds.next().is_some(), "the sleeper is not closed");
         for first in (0..TALKERS).step_by(AT_ONCE) {
-            let began = Instant::now();
             let speakers = first..first + AT_ONCE;
             for speaker in speakers {
                 talkers[speaker].send(&format!("{text}\n"));
@@ -50,10 +54,8 @@ fn a_member_that_stops_reading_is_closed_and_nobody_else_feels_it() {
             for talker in &mut talkers {
                 read_texts(talker);
             }
-            slowest = slowest.max(began.elapsed());
         }
-        server.metric("polylogue_closes_total{dialect=\"rooms\",reason=\"slow_reader\"}") == 1
-    });
+    }
     // What waits is bounded: the sleeper's queue is gone, and nobody else had one.
     server.until("nothing waits", |server| server.metric("polylogue_queued_bytes ") == 0);
     talkers[0].send("and on we go\n");
@@ -61,5 +63,4 @@ fn a_member_that_stops_reading_is_closed_and_nobody_else_feels_it() {
         talker.expect("t0 - and on we go\n");
     }
     drop(sleeper);
-    assert!(slowest < Duration::from_secs(5), "a round took {slowest:?}");
 }
