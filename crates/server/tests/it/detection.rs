@@ -1,5 +1,7 @@
 //! One port, every protocol: first bytes one at a time, and two messages in one segment.
 
+use std::time::Duration;
+
 use tungstenite::Message;
 
 use crate::fixture::{Fixture, Peer, header, read_text};
@@ -21,9 +23,14 @@ pub(crate) const GREETINGS: [(&str, &str); 8] = [
     ("no room here\n", "400\n"),
 ];
 
+/// A server that takes nothing for the end of a message because a byte was late on a busy machine.
+fn patient() -> Fixture {
+    Fixture::with(|config| config.settings.pause = Duration::from_secs(2))
+}
+
 #[test]
 fn the_first_bytes_may_come_one_at_a_time() {
-    let server = Fixture::start();
+    let server = patient();
     for (greeting, answer) in GREETINGS {
         let mut peer = server.connect();
         peer.send_bytewise(greeting.as_bytes());
@@ -43,7 +50,7 @@ fn the_first_bytes_may_come_at_once() {
 
 #[test]
 fn framed_protocols_are_told_by_what_follows_the_length() {
-    let server = Fixture::start();
+    let server = patient();
     let mut muca = server.connect();
     let mut framed = (JOIN.len() as u32).to_be_bytes().to_vec();
     framed.extend(JOIN.as_bytes());
